@@ -1,0 +1,36 @@
+# make run      sets everything up, trains on the sample and judges the model on hands it has never seen
+#               make run DATA=asl_alphabet            Kaggle's 87,000 pictures, or a folder of yours
+#               make run DATA=... TEST="a b" WEIGHTS=FILE ARGS="--epochs 2"
+# make test     sets everything up and runs every test
+# make studies  runs the studies at full size (STUDY=name for one), into nbs/studies/results
+PYTHON ?= python3
+BIN := .venv/bin
+LINKS := nbdev_test nbdev_export nbdev_clean
+OURS := nbs asl_fastai tests setup.py
+
+.PHONY: run test studies setup readme
+.DELETE_ON_ERROR:
+
+setup: .venv/.ready
+
+.venv/.ready: settings.ini setup.py pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing asl_fastai and what it needs into .venv (once; a few minutes, about 6 GB)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@for l in $(LINKS); do ln -sf $$(echo $$l | tr _ -) $(BIN)/$$l; done
+	@touch $@
+
+run: setup
+	@$(BIN)/asl_run $(if $(DATA),--data $(DATA)) $(if $(TEST),--test $(TEST)) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(ARGS)
+
+test: setup
+	@$(BIN)/python tests/fresh.py
+	@$(BIN)/chkstyle $(OURS)
+	@OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/nbdev_test --n_workers 2 --do_print --timing
+	@MPLBACKEND=agg $(BIN)/python -m pytest tests
+
+studies: setup
+	@$(BIN)/python nbs/studies/full_size.py $(STUDY)
+
+readme: setup
+	@$(BIN)/python tests/fresh.py --readme

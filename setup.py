@@ -1,0 +1,26 @@
+"Everything that `pyproject.toml` calls dynamic, read from settings.ini"
+from configparser import ConfigParser
+from pathlib import Path
+
+from setuptools import setup
+
+cfg = ConfigParser()
+cfg.read(Path(__file__).parent/'settings.ini', encoding='utf-8')
+cfg = cfg['DEFAULT']
+
+setup(
+    version=cfg['version'],
+    description=cfg['description'],
+    long_description=(Path(__file__).parent/'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license=cfg['license'],
+    author=cfg['author'],
+    author_email=cfg['author_email'],
+    keywords=cfg['keywords'].split(),
+    classifiers=['Programming Language :: Python :: 3', 'Intended Audience :: Science/Research'],
+    python_requires=f'>={cfg["min_python"]}',
+    packages=[cfg['lib_name']],
+    install_requires=cfg['requirements'].split(),
+    extras_require=dict(dev=cfg['dev_requirements'].split()),
+    entry_points=dict(console_scripts=cfg['console_scripts'].split(), nbdev=[f'{cfg["lib_name"]}={cfg["lib_name"]}._modidx:d']),
+)

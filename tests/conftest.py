@@ -1,0 +1,49 @@
+"What tests share: the photographs where they are, the rendered sample, and one tiny model, trained once"
+import os, shutil, subprocess, sys
+from pathlib import Path
+
+import pytest
+
+repo = Path(__file__).resolve().parent.parent
+shared = repo.parent/'shared'
+weights_file = shared/'weights'/'resnet18_pqf_fp16.pth.xz'
+
+def asl(command, *args, check=True, **env):
+    "Runs one of our commands as a user does, and gives the finished process"
+    code = f'import sys; from asl_fastai.cli import {command}; sys.exit({command}())'
+    r = subprocess.run([sys.executable, '-c', code, *map(str, args)], capture_output=True, text=True, cwd=repo, env={**os.environ, **env})
+    assert not check or r.returncode==0, f'{command} {args}: {r.returncode}\n{r.stdout}\n{r.stderr}'
+    return r
+
+@pytest.fixture(scope='session')
+def photos():
+    "The folder of real photographs; skips where they are not"
+    if not (shared/'data').is_dir(): pytest.skip('the real photographs (../shared/data) are not on this machine')
+    return shared/'data'
+
+@pytest.fixture(scope='session')
+def imagenet():
+    "A file of ImageNet weights for resnet18; skips where it is not"
+    if not weights_file.exists(): pytest.skip(f'{weights_file.name} (../shared/weights) is not on this machine')
+    return weights_file
+
+@pytest.fixture(scope='session')
+def sample():
+    "The folder of the rendered sample"
+    from asl_fastai.sets import get_data
+    return get_data('sample')
+
+@pytest.fixture(scope='session')
+def some(sample, tmp_path_factory):
+    "A few classes of the sample's training part, 60 frames each, as a plain folder"
+    from asl_fastai.sets import parts_of
+    folder = tmp_path_factory.mktemp('some')/'frames'
+    for c in 'ABLVY': shutil.copytree(parts_of(sample)['train']/c, folder/c)
+    return folder
+
+@pytest.fixture(scope='session')
+def tiny(some, tmp_path_factory):
+    "A run of two epochs on the few classes, whole: the one model that all tests share"
+    out = tmp_path_factory.mktemp('runs')/'tiny'
+    asl('asl_train', '--data', some, '--test', 'sample', '--out', out, '--epochs', 2, '--size', 48, '--bs', 32, '--weights', 'none')
+    return out

@@ -1,0 +1,97 @@
+"What no single notebook can say of the project"
+import ast, configparser, json, re, subprocess, sys, time, tomllib, zipfile
+from pathlib import Path
+
+import pytest
+from conftest import repo, asl
+
+rooms = 'fetch sets doctor synth data scores report bundle learner evaluate runs cli all'.split()
+
+def imports_of(room):
+    "Which of our modules a module imports, wherever in it"
+    for node in ast.walk(ast.parse((repo/'asl_fastai'/f'{room}.py').read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level==1 and node.module: yield node.module.split('.')[0]
+        elif isinstance(node, ast.ImportFrom) and node.level==1: yield from (o.name for o in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or '').startswith('asl_fastai.'): yield node.module.split('.')[1]
+
+def test_every_module_is_a_room():
+    assert {p.stem for p in (repo/'asl_fastai').glob('*.py')}-{'__init__', '_modidx'}==set(rooms)
+
+@pytest.mark.parametrize('room', rooms)
+def test_no_room_imports_a_later_one(room):
+    late = set(imports_of(room)) & set(rooms[rooms.index(room):])
+    assert not late, f'{room} imports {late}'
+
+def settings():
+    cfg = configparser.ConfigParser()
+    cfg.read(repo/'settings.ini', encoding='utf-8')
+    return cfg['DEFAULT']
+
+def test_metadata_agree():
+    import asl_fastai
+    proj = tomllib.loads((repo/'pyproject.toml').read_text())
+    assert asl_fastai.__version__==settings()['version']
+    assert proj['project']['name']==settings()['lib_name']
+    assert set(proj['project'])=={'name', 'dynamic'} and 'version' in proj['project']['dynamic']
+    assert f"## {settings()['version']}" in (repo/'CHANGELOG.md').read_text()
+
+def test_every_command_exists():
+    from asl_fastai import cli
+    for line in settings()['console_scripts'].split():
+        name, target = line.split('=')
+        assert target==f'asl_fastai.cli:{name}' and callable(getattr(cli, name))
+
+def test_the_wheel_holds_every_module(tmp_path):
+    subprocess.run([sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '-w', tmp_path, repo], check=True, capture_output=True)
+    names = zipfile.ZipFile(next(tmp_path.glob('*.whl'))).namelist()
+    assert {f'asl_fastai/{r}.py' for r in rooms} <= set(names)
+
+def modules_after(code):
+    "Top-level modules loaded by `code` in a fresh Python, and the seconds it took"
+    code = f'import time; t=time.perf_counter()\n{code}\nt=time.perf_counter()-t\nimport sys, json; print(json.dumps([sorted({{m.split(".")[0] for m in sys.modules}}), t]))'
+    out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=repo, check=True).stdout
+    return json.loads(out.splitlines()[-1])
+
+@pytest.mark.parametrize('module', ['asl_fastai', 'asl_fastai.cli', 'asl_fastai.sets', 'asl_fastai.doctor', 'asl_fastai.bundle', 'asl_fastai.evaluate'])
+def test_what_needs_no_torch_loads_none(module):
+    mods, _ = modules_after(f'from {module} import *')
+    assert not {'torch', 'fastai', 'torchvision', 'timm'} & set(mods)
+
+def test_commands_on_a_bundle_load_no_torch(tiny, some):
+    pic = next(some.rglob('*.jpg'))
+    for cmd, args in [('asl_predict', ['--model', str(tiny/'bundle'), str(pic)]), ('asl_evaluate', ['--model', str(tiny/'bundle'), '--images', str(some)])]:
+        mods, _ = modules_after(f'import sys; sys.argv={[cmd, *args]!r}\nfrom asl_fastai.cli import {cmd}\n{cmd}()')
+        assert not {'torch', 'fastai'} & set(mods), cmd
+
+def test_our_names_hide_none_of_fastais():
+    code = '''
+from fastai.vision.all import *
+theirs = dict(globals())
+import asl_fastai.all as ours
+hidden = [n for n in ours.__all__ if n in theirs and getattr(ours, n) is not theirs[n]]
+missing = [n for n in ours.__all__ if not hasattr(ours, n)]
+assert not hidden and not missing and len(ours.__all__)>40, (hidden, missing, len(ours.__all__))
+for n in 'get_data asl_dls asl_learner evaluate Predictor BlockSplitter'.split(): assert n in ours.__all__, n
+'''
+    subprocess.run([sys.executable, '-c', code], check=True, cwd=repo)
+
+def public_functions():
+    for room in rooms:
+        tree = ast.parse((repo/'asl_fastai'/f'{room}.py').read_text())
+        for node in tree.body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith('_'): yield room, node
+
+@pytest.mark.parametrize('room,node', public_functions(), ids=lambda o: o if isinstance(o, str) else o.name)
+def test_every_public_name_says_what_it_is(room, node):
+    assert ast.get_docstring(node), f'{room}.{node.name} has no docstring'
+    if isinstance(node, ast.ClassDef): return
+    lines = (repo/'asl_fastai'/f'{room}.py').read_text().splitlines()
+    for a in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]:
+        if a.arg in ('self', 'cls'): continue
+        assert '# ' in lines[a.lineno-1], f'{room}.{node.name}: no docment on {a.arg}'
+
+@pytest.mark.parametrize('nb', sorted((repo/'nbs').rglob('*.ipynb')), ids=lambda p: p.stem)
+def test_notebooks_are_small(nb): assert nb.stat().st_size < 1_000_000
+
+def test_links_of_the_readme_lead_somewhere():
+    for link in re.findall(r'\]\((?!http|#)([^)]+)\)', (repo/'README.md').read_text()): assert (repo/link).exists(), link
