@@ -69,7 +69,7 @@ def _nearest(a, b=None):
 # %% ../nbs/01_doctor.ipynb #ea6dce43
 near_duplicate = .24  # `signature`s of two pictures of one sign at most this far apart are near-duplicates
 
-# %% ../nbs/01_doctor.ipynb #d3a6860b
+# %% ../nbs/01_doctor.ipynb #061c3da5
 @dataclass(repr=False)
 class Finding:
     "One thing found in a folder, with every file it is about"
@@ -82,9 +82,9 @@ class Finding:
     __repr__ = __str__
 
 def _short(items, n=4): return ', '.join(items[:n]) + (f' and {len(items)-n:,} more' if len(items)>n else '')
-def _count(n, noun='picture'): return f'{n:,} {noun}' + ('' if n==1 else 's')
+def _count(n, noun='picture'): return f'{n:,} {noun}' + ('' if n==1 else 'es' if noun.endswith('s') else 's')
 
-# %% ../nbs/01_doctor.ipynb #16b57040
+# %% ../nbs/01_doctor.ipynb #1cb32fd7
 @dataclass(repr=False)
 class Report:
     "What `examine` found: a folder's pictures by split and class, and its findings, errors first"
@@ -92,24 +92,24 @@ class Report:
     splits:dict # Name of each split ('' when it has none): {class: number of readable pictures}
     findings:list # `Finding`s
     @property
-    def errors(self)->list: return [o for o in self.findings if o.error]
+    def errors(self)->list: return [o for o in self.findings if o.error] # What makes it unfit
     @property
-    def remarks(self)->list: return [o for o in self.findings if not o.error]
+    def remarks(self)->list: return [o for o in self.findings if not o.error] # What is for you to judge
     @property
-    def ok(self)->bool: return not self.errors
+    def ok(self)->bool: return not self.errors # No errors?
     @property
-    def status(self)->int: return int(bool(self.errors))
+    def status(self)->int: return int(bool(self.errors)) # For a command to exit with: 1 where there are errors
     @property
-    def classes(self)->list: return sorted({c for o in self.splits.values() for c in o})
+    def classes(self)->list: return sorted({c for o in self.splits.values() for c in o}) # All labels
     def to_dict(self)->dict:
         "Everything, ready for JSON"
         found = {k:[dict(kind=o.kind, sentence=o.sentence, files=o.files) for o in getattr(self,k)] for k in ('errors','remarks')}
         n = sum(sum(o.values()) for o in self.splits.values())
         return dict(folder=self.folder, ok=self.ok, status=self.status, n=n, classes=self.classes, splits=self.splits, **found)
-    def to_json(self)->str: return json.dumps(self.to_dict(), indent=1, ensure_ascii=False)
+    def to_json(self)->str: return json.dumps(self.to_dict(), indent=1, ensure_ascii=False) # `to_dict` as text
     def __str__(self):
         sizes = [_count(sum(o.values())) + (f' in {k}' if k else '') for k,o in self.splits.items()]
-        head = f"{self.folder}: {' + '.join(sizes)}, {_count(len(self.classes), 'class').replace('classs','classes')}: {_short(self.classes, 40)}"
+        head = f"{self.folder}: {' + '.join(sizes)}, {_count(len(self.classes), 'class')}: {_short(self.classes, 40)}"
         return '\n'.join([head, *map(str,self.findings), f"{_count(len(self.errors),'error')}, {_count(len(self.remarks),'remark')}"])
     __repr__ = __str__
 
@@ -258,11 +258,11 @@ def _alike(case, pics, others=None):
     else: d = nearest(sigs(pics), sigs(others), (labels(pics), labels(others)))[1]
     return [p for p,o in zip(pics,d) if o<=near_duplicate]
 
-# %% ../nbs/01_doctor.ipynb #2ebc5719
+# %% ../nbs/01_doctor.ipynb #0ef2a393
 def _labels(case):
     where = lambda ps: _short(sorted({f'{p.folder or case.root.name}/' for p in ps}))
     lost = [p for p in case.pics if not (p.label or p.problem)]
-    telling = [p for p in case.pics if p.filed and p.said]
+    telling = [p for p in case.pics if p.filed and p.label and p.said]
     habit = len({p.said for p in telling})==1 and len({p.label for p in telling})>2
     odd = [p for p in telling if not (case.own or habit or p.said in (p.label, p.label[:1].upper()))]
     return (_found('unknown class', f'{{n}} lay in {where(lost)} and told no known class: rename the folder or move it away.', lost, True)

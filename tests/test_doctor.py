@@ -1,10 +1,7 @@
 "The doctor on real photographs: what it says of them, and that near-duplicates are what its notebook says they are"
-import json, os, sys
+import json, os, pytest, sys, numpy as np
 from pathlib import Path
 from subprocess import run
-
-import numpy as np
-import pytest
 
 photos = Path(__file__).parents[2]/'shared/data'
 pytestmark = pytest.mark.skipif(not photos.is_dir(), reason='the real photographs are not here')

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import repo, asl
 
-rooms = 'fetch sets doctor synth data scores report bundle learner evaluate runs cli all'.split()
+rooms = 'fetch sets doctor synth data bundle learner scores report evaluate runs cli all'.split()
 
 def imports_of(room):
     "Which of our modules a module imports, wherever in it"
