@@ -54,7 +54,7 @@ def need_space(
     free = shutil.disk_usage(folder).free
     if n_bytes>free: raise OSError(ENOSPC, f'{n_bytes/1e9:.1f} GB are needed at {folder}, where {free/1e9:.1f} GB are free')
 
-# %% ../nbs/00_fetch.ipynb #582d1fc8
+# %% ../nbs/00_fetch.ipynb #4a69f1d8
 class BrokenArchive(ValueError): "An archive that did not arrive whole"
 
 def _leaves(entry:ZipInfo):
@@ -68,10 +68,10 @@ def check_archive(
     try:
         with ZipFile(archive) as z: entries,bad = z.infolist(),z.testzip()
     except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as e:
-        raise BrokenArchive(f'the archive {archive.name} is broken ({e}); try again') from e
-    if bad: raise BrokenArchive(f'the archive {archive.name} is broken at {bad}; try again')
+        raise BrokenArchive(f'the archive {archive} is broken ({e}); delete it and try again') from e
+    if bad: raise BrokenArchive(f'the archive {archive} is broken at {bad}; delete it and try again')
     if out := next(filter(_leaves, entries), None):
-        raise ValueError(f'the archive {archive.name} is refused: its entry {out.filename} would be written outside its folder')
+        raise ValueError(f'the archive {archive} is refused: its entry {out.filename} would be written outside its folder')
     return archive
 
 # %% ../nbs/00_fetch.ipynb #79c6719e
@@ -100,7 +100,7 @@ def drop_nested_copies(
 def _drop_empty(folder):
     if folder.is_dir() and not any(o.is_file() for o in folder.rglob('*')): shutil.rmtree(folder)
 
-# %% ../nbs/00_fetch.ipynb #154cc7e6
+# %% ../nbs/00_fetch.ipynb #1ebb8a4a
 def _client():
     from kaggle.api.kaggle_api_extended import KaggleApi
     class Client(KaggleApi):
@@ -119,30 +119,31 @@ def _get(client, url, archive):
 
 def download(
     source:str, # Kaggle slug, `owner/name`, or the URL of a zip file
-    folder:Path, # Where to; what an earlier try left there is continued
+    folder:Path, # Where to, a folder for this alone; what an earlier try left there is continued
 ) -> Path: # The archive
     "Downloads an archive with Kaggle's client. `requests.RequestException` or `OSError` when that fails, `BrokenArchive` when too little came"
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder/f'{source.split("/")[-1].removesuffix(".zip")}.zip'
-    with redirect_stdout(StringIO()):
-        try:
-            if '://' in source: _get(_client(), source, archive)
-            else: _client().dataset_download_files(source, str(folder), quiet=False)
-        except requests.exceptions.InvalidURL: raise
-        except ValueError as e: raise BrokenArchive(f'the archive {archive.name} is broken ({e}); try again') from e
+    with redirect_stdout(StringIO()): client = _client()
+    try:
+        with redirect_stdout(sys.stderr):
+            if '://' in source: _get(client, source, archive)
+            else: client.dataset_download_files(source, str(folder), quiet=False)
+    except requests.RequestException: raise
+    except ValueError as e: raise BrokenArchive(f'the archive {archive} is broken ({e}); delete it and try again') from e
     return archive
 
-# %% ../nbs/00_fetch.ipynb #d33d6854
+# %% ../nbs/00_fetch.ipynb #918adc7b
 def fetch_archive(
     source:str, # Kaggle slug, `owner/name`, or the URL of a zip file
-    folder:Path, # Where to
+    folder:Path, # Where to, a folder for this alone
 ) -> Path: # The archive
     "An archive that came whole; one that came broken is fetched once more. Errors as `download` and `check_archive`"
     try: return check_archive(download(source, folder))
     except BrokenArchive: shutil.rmtree(folder)
     return check_archive(download(source, folder))
 
-# %% ../nbs/00_fetch.ipynb #3d471634
+# %% ../nbs/00_fetch.ipynb #29370b1c
 _refusals = {401: (PermissionError, 'wrong credentials: mend or remove those in ~/.kaggle and in the KAGGLE_ variables, public sets need none'),
     403: (PermissionError, 'consent is not given: sign in at {page}, accept what is asked there and try again'),
     404: (FileNotFoundError, 'it is not there any more: look at {page} for where it went'),
@@ -167,4 +168,4 @@ def explained(
     except (ValueError, OSError) as e:
         kind,said = _explanation(e)
         page = source if '://' in source else f'https://www.kaggle.com/datasets/{source}'
-        raise kind(f'{what}: {said.format(page=page)}, {instead}') from e
+        raise kind(f'{what}: {said.replace("{page}", page)}, {instead}') from e

@@ -6,7 +6,7 @@
 __all__ = ['read_weights', 'find_arch', 'arch_name', 'find_weights', 'asl_learner', 'guard', 'EpochSeed', 'EpochLog',
            'Checkpoints', 'training_hashes']
 
-# %% ../nbs/07_learner.ipynb #2fe3e805
+# %% ../nbs/07_learner.ipynb #4e209b8c
 import csv, functools, logging, lzma, warnings
 from copy import deepcopy
 from urllib.error import URLError
@@ -14,6 +14,7 @@ from urllib.error import URLError
 import timm, torchvision
 from fastai.vision.all import *
 from fastai.callback.schedule import minimum, steep, valley
+from .machine import reuse_memory
 from .sets import *
 from .data import *
 from .bundle import *
@@ -96,7 +97,7 @@ def _timm_args(arch, sd, origin):
     m = timm.create_model(arch, num_classes=0)
     return dict(pretrained_cfg_overlay=dict(state_dict=_take(m, m, sd, arch, origin).state_dict()))
 
-# %% ../nbs/07_learner.ipynb #a800cc23
+# %% ../nbs/07_learner.ipynb #0b39361c
 @delegates(vision_learner, but='pretrained')
 def asl_learner(
     dls:DataLoaders, # From `asl_dls`, `asl_block` or any of fastai's for pictures
@@ -109,6 +110,7 @@ def asl_learner(
     **kwargs
 ) -> Learner: # A plain fastai Learner
     "A `vision_learner` for handshapes. `ValueError` when it would train on pictures kept for judging, or weights do not fit"
+    reuse_memory()
     learn_on_test = guard(dls, allow_test_data)
     arch = find_arch(arch)
     sd,origin = find_weights(arch, weights)

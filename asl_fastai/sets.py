@@ -8,15 +8,15 @@ __all__ = ['letters', 'digits', 'vocabs', 'max_pixels', 'DATASETS', 'kaggle_inpu
            'datasets_table', 'data_root', 'parts_of', 'judged_part', 'get_data', 'find_set', 'is_for_judging',
            'seen_in_judging', 'prepare_sample']
 
-# %% ../nbs/00_sets.ipynb #3baa2416
-import hashlib,lzma,os,re,shutil,subprocess,sys
+# %% ../nbs/00_sets.ipynb #786334bb
+import hashlib,lzma,os,re,shutil,struct,subprocess,sys
 from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from .fetch import *
@@ -108,8 +108,9 @@ def picture_files(
     if found := sorted(_pictures(folder), key=_natural): return found
     raise ValueError(f'There are no pictures in {folder}: files ending in {" ".join(sorted(_suffixes))} are looked for')
 
-# %% ../nbs/00_sets.ipynb #649f61c3
+# %% ../nbs/00_sets.ipynb #6998ea92
 max_pixels = 64_000_000 # Of a picture that `open_picture` takes: 64 megapixels
+_damage = OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, struct.error # What decoders raise
 
 def _image(src):
     if isinstance(src, np.ndarray): return Image.fromarray(src)
@@ -131,11 +132,11 @@ def open_picture(
         im = _image(src)
         if im.width*im.height>max_pixels: raise Image.DecompressionBombError
         im = _rgb(ImageOps.exif_transpose(im))
-        return np.array(im.resize((size,size), Image.Resampling.BILINEAR) if size else im)
     except FileNotFoundError: raise FileNotFoundError(f'There is no picture {name}') from None
     except Image.DecompressionBombError: raise ValueError(f'{name} is larger than {max_pixels//1_000_000} megapixels: make it smaller first') from None
-    except (OSError, SyntaxError, ValueError, TypeError, IndexError, EOFError) as e:
-        raise ValueError(f'{name} is not a picture, or is damaged: {e}') from e
+    except UnidentifiedImageError as e: raise ValueError(f'{name} is not a picture, or is damaged from its first bytes on') from e
+    except _damage as e: raise ValueError(f'{name} is not a picture, or is damaged: {e}') from e
+    return np.array(im.resize((size,size), Image.Resampling.BILINEAR) if size else im)
 
 # %% ../nbs/00_sets.ipynb #531467d2
 def content_hash(
@@ -244,7 +245,7 @@ def judged_part(
     parts = parts_of(folder)
     return parts.get('ood') or parts.get('test') or Path(folder)
 
-# %% ../nbs/00_sets.ipynb #c56fa87e
+# %% ../nbs/00_sets.ipynb #9ce8026d
 def _rows(path):
     with (lzma.open if path.suffix=='.xz' else open)(path, 'rb') as f: return [o.split(b',', 1)[0] for o in f][1:]
 
@@ -253,22 +254,24 @@ def _counted(ds, folder):
     if len(ds.counts)==1: return {k: len(_pictures(folder)) for k in ds.counts}
     return {k: len(_pictures(o)) for k,o in parts_of(folder).items()}
 
-def _whole_in(ds, folder):
+def _whole_in(ds, folder, depth=2):
     if not folder.is_dir(): return
-    subs = _folders(folder)
-    found = [o for o in (folder, *subs, *(u for o in subs for u in _folders(o))) if _counted(ds, o)==ds.counts]
-    return found[-1] if found else None
+    whole,subs = _counted(ds, folder)==ds.counts,_folders(folder)
+    inner = (_whole_in(ds, o, depth-1) for o in subs if depth and (not whole or len(subs)==1))
+    return next(filter(None, inner), folder if whole else None)
 
-# %% ../nbs/00_sets.ipynb #0a483b1e
+# %% ../nbs/00_sets.ipynb #f037f5e3
 kaggle_input = Path('/kaggle/input') # Where Kaggle's notebooks find the sets that were added to them
+
+def _said(counts): return ' and '.join(f'{n:,} ({k})' for k,n in sorted(counts.items(), reverse=True)) or 'no'
 
 def _there(ds, folder):
     if not folder.is_dir() or not any(folder.iterdir()): return
     if whole := _whole_in(ds, folder): return whole
-    raise ValueError(f'{folder} holds {_counted(ds, folder)} pictures where {ds.name} has {ds.counts}: move it away to have the set made anew, '
+    raise ValueError(f'{folder} holds {_said(_counted(ds, folder))} pictures, and {ds.name} has {_said(ds.counts)}: move it away to have the set made anew, '
         'or give its path instead of the name to use it as it is')
 
-# %% ../nbs/00_sets.ipynb #67f82380
+# %% ../nbs/00_sets.ipynb #15642aeb
 def _shown(ds, folder):
     if '.csv' in ds.layout: return {letters[int(o)] for f in folder.glob('*.csv*') for o in _rows(f)}
     return {label_of(o) for o in _pictures(folder)}
@@ -276,8 +279,8 @@ def _shown(ds, folder):
 def _checked(ds, folder):
     whole = _whole_in(ds, folder)
     if not whole or _shown(ds, whole)!=set(ds.classes):
-        raise ValueError(f'the layout has changed: {ds.counts} pictures of {len(ds.classes)} classes were expected at {ds.layout}, '
-            f'and {_counted(ds, whole or folder)} arrived; look for a newer asl_fastai')
+        raise ValueError(f'the layout has changed: {_said(ds.counts)} pictures of {len(ds.classes)} classes were expected at {ds.layout}, '
+            f'and {_said(_counted(ds, whole or folder))} arrived; look for a newer asl_fastai')
     for o in tqdm(_pictures(whole), desc=f'opening all of {ds.name}', unit='picture'): open_picture(o)
     return whole
 

@@ -5,8 +5,10 @@
 # %% auto #0
 __all__ = ['scene', 'draw', 'render', 'alphabet_sheet', 'glide', 'render_sample', 'render_digits']
 
-# %% ../nbs/02_synth.ipynb #29741df9
+# %% ../nbs/02_synth.ipynb #faec9239
 import math, numpy as np, torch, torch.nn.functional as nnf
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from PIL import Image, ImageDraw
 from tqdm import tqdm
@@ -169,7 +171,7 @@ def _splat(uv, z, which, n, S):
     key = _closed(key[:-1].view(n,S,S)).flatten()
     return torch.where(key==2**62, -1, key & (2**22-1))
 
-# %% ../nbs/02_synth.ipynb #fc98ac66
+# %% ../nbs/02_synth.ipynb #a25117a0
 def _placed(s, points, joints, size):
     "Points and joints in the picture, (n, m, 2) and (n, 21, 2) px, and how near they are, (n, m) cm"
     mid = ((joints.amin(1) + joints.amax(1))/2 + joints.mean(1))[:,None]/2
@@ -180,9 +182,11 @@ def _placed(s, points, joints, size):
     shift = ((.04-j.amin(1)).clamp(min=0) + (.96-j.amax(1)).clamp(max=0))*(1-s['free'])[:,None]
     return (p + shift[:,None])*size, (j + shift[:,None])*size, (points-mid)[...,2]
 
+def _step(size): return .14*min(1, 200/size)
+
 def _hands(s, size):
     "Colour, cover and nearness (n, 5, size, size), joints in the picture (n, 21, 2) and in space (n, 21, 3)"
-    n, S, skin = len(s['angles']), 2*size, hand_skin(.14*min(1, 200/size), str(s['angles'].device))
+    n, S, skin = len(s['angles']), 2*size, hand_skin(_step(size), str(s['angles'].device))
     moves, joints = hand_moves(s['angles'], s['build'], s['side'])
     points, normals = move_skin(skin, moves)
     uv, flat, near = _placed(s, points, joints, size)
@@ -218,7 +222,7 @@ def _developed(s, light, seeds):
     grain = torch.stack([torch.randn(3, h, h, device=dev, generator=torch.Generator(dev).manual_seed(o)) for o in seeds])
     return ((light.clamp(0,1)**(1/2.2) + grain*noise).clamp(0,1)*255 + .5).byte().permute(0,2,3,1)
 
-# %% ../nbs/02_synth.ipynb #57795693
+# %% ../nbs/02_synth.ipynb #fcab3bbd
 @torch.no_grad()
 def _drawn(scenes, size, device):
     "Pictures and ground truth of a few scenes"
@@ -227,22 +231,33 @@ def _drawn(scenes, size, device):
     hands, flat, space = _hands(s, size)
     colour, cover, near = hands.split([3,1,1], 1)
     light = colour*_occlusion(near, cover, size) + (1-cover)*_rooms(s, size)
-    hidden, depth = (s['there'] == 0)[:,None,None], s['distance'][:,None,None] - near[:,0]/cover[:,0].clamp(min=1e-3)
-    truth = dict(joints=flat.masked_fill(hidden, math.nan), space=space.masked_fill(hidden, math.nan), mask=cover[:,0], depth=depth)
+    hidden, depth = (s['there'] == 0)[:,None,None], s['distance'][:,None,None,None] - near/cover.clamp(min=1e-3)
+    truth = dict(joints=flat.masked_fill(hidden, math.nan), space=space.masked_fill(hidden, math.nan))
+    truth.update(mask=cover[:,0], depth=depth.masked_fill(cover==0, math.inf)[:,0])
     return dict(truth, pictures=_developed(s, light, [o['noise'] for o in scenes]))
+
+@contextmanager
+def _workers(device):
+    "As many Python threads as torch has now, each with one thread of torch's: cores that do not wait for one another"
+    n = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(n if device=='cpu' else 1) as pool: yield pool
+    finally: torch.set_num_threads(n)
 
 def draw(
     scenes:list, # From `scene` or `glide`
     size:int=200, # Pixels a side, 16 to 512
     truth:bool=False, # Also what no photograph tells?
     device:str='cpu', # Where torch works
-    chunk:int=16, # How many are drawn at a time, fewer where pictures are larger than 200
-): # Pictures, (n, size, size, 3) uint8; with `truth` a dict of pictures, joints (n, 21, 2) px, space (n, 21, 3) cm, mask and depth (n, size, size)
+    chunk:int=8, # How many are drawn at a time, fewer where pictures are larger than 200
+): # Pictures, (n, size, size, 3) uint8; with `truth` a dict of them and joints, space, mask, depth
     "The scenes as pictures; `ValueError` when there is none or the size is out of range"
     if not scenes: raise ValueError('No scene to draw: give at least one')
     if not 16 <= size <= 512: raise ValueError(f'size is 16 to 512 pixels, not {size}')
     chunk = max(1, int(chunk*min(1, 200/size)**2))
-    parts = [_drawn(scenes[i:i+chunk], size, device) for i in range(0, len(scenes), chunk)]
+    hand_skin(_step(size), device)
+    with _workers(device) as pool: parts = list(pool.map(lambda i: _drawn(scenes[i:i+chunk], size, device), range(0, len(scenes), chunk)))
     out = {k: torch.cat([p[k] for p in parts]).cpu().numpy() for k in (parts[0] if truth else ['pictures'])}
     return out if truth else out['pictures']
 
@@ -260,7 +275,7 @@ def render(
     numbered = [(l, seed*1_000_003 + i*n + k) for i,l in enumerate(listify(labels)) for k in range(n)]
     return draw([scene(l, o, o, o, hand=hand, skin=skin) for l,o in numbered], **kwargs)
 
-# %% ../nbs/02_synth.ipynb #37d16cbc
+# %% ../nbs/02_synth.ipynb #7a49b9e7
 def _sheet(pics, labels, columns):
     "Pictures in rows, each with its name"
     size = pics.shape[1]
@@ -280,7 +295,8 @@ def alphabet_sheet(
 ) -> Image.Image: # One picture of them all, each with its name
     "The signs side by side, by one right hand before a plain wall"
     labels = list(labels or (*letters, *digits))
-    plain = dict(boxes=np.array([_box(9,9,0,0,(0,0,0))]*12), frame=22., place=np.zeros(2), lens=np.array([0,.004,.2,1.]), gains=np.ones(3))
+    plain = dict(boxes=np.array([_box(9,9,0,0,(0,0,0))]*12), frame=20.5, place=np.zeros(2), lens=np.array([0,.004,.2,1.]), gains=np.ones(3))
+    plain.update(light=np.array([-.48,.6,.64]), key=np.full(3,1.05), fill=np.full(3,.26))
     scenes = [dict(scene(l, who, who, hand='right', skin=skin), **plain) for l in labels]
     for s in scenes: s.update(angles=np.array(poses[s['label']]), sleeve=np.array([-30,0,0,0]))
     return _sheet(draw(scenes, size=size), labels, columns)
@@ -302,14 +318,13 @@ def glide(
     rate, phase = rng.uniform(1,3,25), rng.uniform(0,6.3,25)
     return [_moment(a, b, t, np.sin(6.3*rate*t + phase)) for t in times]
 
-# %% ../nbs/02_synth.ipynb #7c37f0d5
+# %% ../nbs/02_synth.ipynb #7b4415b5
 def _save(scenes, paths, bar):
     "Draw scenes and write them as JPEG files"
-    for i in range(0, len(scenes), 16):
-        for s,p,pic in zip(scenes[i:i+16], paths[i:], draw(scenes[i:i+16])):
-            p.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pic).save(p, quality=s['quality'])
-            bar.update()
+    for s,p,pic in zip(scenes, paths, draw(scenes)):
+        p.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pic).save(p, quality=s['quality'])
+        bar.update()
 
 def _clip(label, seed, times):
     "Moments of the sample's one person making one sign"
@@ -317,7 +332,7 @@ def _clip(label, seed, times):
     a, b = (scene(label, seed, seed, seed*100 + 2*i + end, hand='right', skin=5) for end in (0,1))
     return glide(a, b, times)
 
-# %% ../nbs/02_synth.ipynb #38bd5b9d
+# %% ../nbs/02_synth.ipynb #f80cce43
 def render_sample(
     folder, # Where to; made if it is not there
     seed:int=42, # The same seed gives the same files
@@ -331,9 +346,10 @@ def render_sample(
     tested = [c for c in classes if c != 'del']
     with tqdm(total=len(classes)*(each + strangers) + len(tested), desc='rendering', unit='picture') as bar:
         for c in classes:
-            _save(_clip(c, seed, np.linspace(0, 1, each)), [train/c/f'{c}{n}.jpg' for n in range(1, each+1)], bar)
             first = seed*100_000 + vocabs[29].index(c)*1000
-            _save([scene(c, *[first+k]*3) for k in range(strangers)], [ood/c/f'{c}{n:04}_test.jpg' for n in range(1, strangers+1)], bar)
+            scenes = [*_clip(c, seed, np.linspace(0, 1, each)), *(scene(c, *[first+k]*3) for k in range(strangers))]
+            paths = [*(train/c/f'{c}{n+1}.jpg' for n in range(each)), *(ood/c/f'{c}{n+1:04}_test.jpg' for n in range(strangers))]
+            _save(scenes, paths, bar)
         _save([_clip(c, seed, [.508])[0] for c in tested], [test/f'{c}_test.jpg' for c in tested], bar)
     (ood/'TEST_ONLY').touch()
     return folder

@@ -45,5 +45,5 @@ def some(sample, tmp_path_factory):
 def tiny(some, tmp_path_factory):
     "A run of two epochs on the few classes, whole: the one model that all tests share"
     out = tmp_path_factory.mktemp('runs')/'tiny'
-    asl('asl_train', '--data', some, '--test', 'sample', '--out', out, '--epochs', 2, '--size', 48, '--bs', 32, '--weights', 'none')
+    asl('asl_train', '--data', some, '--test', 'sample', '--out', out, '--epochs', 5, '--size', 48, '--bs', 16, '--weights', 'none')
     return out
