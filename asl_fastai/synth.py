@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['scene', 'draw', 'render', 'alphabet_sheet', 'glide', 'render_sample', 'render_digits']
 
-# %% ../nbs/02_synth.ipynb #faec9239
+# %% ../nbs/02_synth.ipynb #3b57b894
 import math, numpy as np, torch, torch.nn.functional as nnf
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 from tqdm import tqdm
 from fastcore.all import *
+from .machine import reuse_memory
 from .sets import *
 from .hands import *
 
@@ -222,7 +223,7 @@ def _developed(s, light, seeds):
     grain = torch.stack([torch.randn(3, h, h, device=dev, generator=torch.Generator(dev).manual_seed(o)) for o in seeds])
     return ((light.clamp(0,1)**(1/2.2) + grain*noise).clamp(0,1)*255 + .5).byte().permute(0,2,3,1)
 
-# %% ../nbs/02_synth.ipynb #fcab3bbd
+# %% ../nbs/02_synth.ipynb #0414fa3f
 @torch.no_grad()
 def _drawn(scenes, size, device):
     "Pictures and ground truth of a few scenes"
@@ -256,6 +257,7 @@ def draw(
     if not scenes: raise ValueError('No scene to draw: give at least one')
     if not 16 <= size <= 512: raise ValueError(f'size is 16 to 512 pixels, not {size}')
     chunk = max(1, int(chunk*min(1, 200/size)**2))
+    reuse_memory()
     hand_skin(_step(size), device)
     with _workers(device) as pool: parts = list(pool.map(lambda i: _drawn(scenes[i:i+chunk], size, device), range(0, len(scenes), chunk)))
     out = {k: torch.cat([p[k] for p in parts]).cpu().numpy() for k in (parts[0] if truth else ['pictures'])}
@@ -318,7 +320,7 @@ def glide(
     rate, phase = rng.uniform(1,3,25), rng.uniform(0,6.3,25)
     return [_moment(a, b, t, np.sin(6.3*rate*t + phase)) for t in times]
 
-# %% ../nbs/02_synth.ipynb #7b4415b5
+# %% ../nbs/02_synth.ipynb #c2d622a1
 def _save(scenes, paths, bar):
     "Draw scenes and write them as JPEG files"
     for s,p,pic in zip(scenes, paths, draw(scenes)):
@@ -326,11 +328,16 @@ def _save(scenes, paths, bar):
         Image.fromarray(pic).save(p, quality=s['quality'])
         bar.update()
 
-def _clip(label, seed, times):
-    "Moments of the sample's one person making one sign"
-    i = vocabs[29].index(label)
-    a, b = (scene(label, seed, seed, seed*100 + 2*i + end, hand='right', skin=5) for end in (0,1))
-    return glide(a, b, times)
+def _stop(label, k, stops):
+    "Where the hand is at stop `k` of the clip: it sways, and drifts across the picture, so that late frames are unlike early ones"
+    return dict(there=0.) if label=='nothing' else dict(place=np.array([.42*k/(stops-1)-.21, .09*(-1)**k]))
+
+def _clip(label, seed, times, stops=6):
+    "Moments of the sample's one person making one sign, the hand wandering through some stops"
+    first = seed*1000 + stops*vocabs[29].index(label)
+    ends = [dict(scene(label, seed, seed, first+k, hand='right', skin=5), **_stop(label, k, stops)) for k in range(stops)]
+    legs = [min(int(t*(stops-1)), stops-2) for t in times]
+    return [glide(ends[i], ends[i+1], [t*(stops-1)-i])[0] for i,t in zip(legs, times)]
 
 # %% ../nbs/02_synth.ipynb #f80cce43
 def render_sample(

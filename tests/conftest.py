@@ -1,6 +1,7 @@
 "What tests share: the photographs where they are, the rendered sample, and one tiny model, trained once"
-import os, shutil, subprocess, sys
+import os, shutil, subprocess
 from pathlib import Path
+from sysconfig import get_path
 
 import pytest
 
@@ -8,10 +9,11 @@ repo = Path(__file__).resolve().parent.parent
 shared = repo.parent/'shared'
 weights_file = shared/'weights'/'resnet18_pqf_fp16.pth.xz'
 
+def script(command): return Path(get_path('scripts'))/command
+
 def asl(command, *args, check=True, **env):
     "Runs one of our commands as a user does, and gives the finished process"
-    code = f'import sys; from asl_fastai.cli import {command}; sys.exit({command}())'
-    r = subprocess.run([sys.executable, '-c', code, *map(str, args)], capture_output=True, text=True, cwd=repo, env={**os.environ, **env})
+    r = subprocess.run([script(command), *map(str, args)], capture_output=True, text=True, cwd=repo, env={**os.environ, **env})
     assert not check or r.returncode==0, f'{command} {args}: {r.returncode}\n{r.stdout}\n{r.stderr}'
     return r
 

@@ -1,7 +1,7 @@
 "A run that is killed, several times and anywhere, ends with the figures of a run that was left alone"
-import csv, json, os, signal, subprocess, sys, time
+import csv, json, signal, subprocess, time
 
-from conftest import asl, repo
+from conftest import asl, repo, script
 
 def table(out):
     "The training table without its last column, the time"
@@ -9,8 +9,7 @@ def table(out):
 
 def start(*args):
     "`asl_train` as a process of its own"
-    code = 'import sys; from asl_fastai.cli import asl_train; sys.exit(asl_train())'
-    return subprocess.Popen([sys.executable, '-c', code, *map(str, args)], cwd=repo, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen([script('asl_train'), *map(str, args)], cwd=repo, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 def kill_when(p, condition, after=0.):
     "SIGKILL, some time after the condition holds; False when the process was done before"
