@@ -8,19 +8,11 @@ cfg = ConfigParser()
 cfg.read(Path(__file__).parent/'settings.ini', encoding='utf-8')
 cfg = cfg['DEFAULT']
 
-setup(
-    version=cfg['version'],
-    description=cfg['description'],
-    long_description=(Path(__file__).parent/'README.md').read_text(encoding='utf-8'),
-    long_description_content_type='text/markdown',
-    license=cfg['license'],
-    author=cfg['author'],
-    author_email=cfg['author_email'],
-    keywords=cfg['keywords'].split(),
-    classifiers=['Programming Language :: Python :: 3', 'Intended Audience :: Science/Research'],
-    python_requires=f'>={cfg["min_python"]}',
-    packages=[cfg['lib_name']],
-    install_requires=cfg['requirements'].split(),
-    extras_require=dict(dev=cfg['dev_requirements'].split()),
-    entry_points=dict(console_scripts=cfg['console_scripts'].split(), nbdev=[f'{cfg["lib_name"]}={cfg["lib_name"]}._modidx:d']),
-)
+readme = (Path(__file__).parent/'README.md').read_text(encoding='utf-8')
+scripts = dict(console_scripts=cfg['console_scripts'].split(), nbdev=[f'{cfg["lib_name"]}={cfg["lib_name"]}._modidx:d'])
+
+setup(version=cfg['version'], description=cfg['description'], license=cfg['license'], keywords=cfg['keywords'].split(),
+    long_description=readme, long_description_content_type='text/markdown', author=cfg['author'], author_email=cfg['author_email'],
+    classifiers=['Programming Language :: Python :: 3', 'Intended Audience :: Science/Research'], python_requires=f'>={cfg["min_python"]}',
+    packages=[cfg['lib_name']], install_requires=cfg['requirements'].split(), extras_require=dict(dev=cfg['dev_requirements'].split()),
+    entry_points=scripts)

@@ -257,8 +257,8 @@ def leak_report(
         dls._leaks = LeakReport(len(val), pairs.sort_values('distance', kind='stable', ignore_index=True))
     return dls._leaks
 
-# %% ../nbs/03_data.ipynb #8a9be9ff
-leak_tolerance = .1 # Share of near-duplicates up to which a split is not called leaking
+# %% ../nbs/03_data.ipynb #380550da
+leak_tolerance = .15 # Share of near-duplicates up to which a split is not called leaking
 
 def leak_mark(
     dls:DataLoaders, # Whose items are paths of pictures

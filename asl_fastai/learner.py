@@ -6,7 +6,7 @@
 __all__ = ['read_weights', 'find_arch', 'arch_name', 'find_weights', 'asl_learner', 'guard', 'EpochSeed', 'EpochLog',
            'Checkpoints', 'training_hashes']
 
-# %% ../nbs/07_learner.ipynb #4e209b8c
+# %% ../nbs/07_learner.ipynb #45a6fded
 import csv, functools, logging, lzma, warnings
 from copy import deepcopy
 from urllib.error import URLError
@@ -14,7 +14,7 @@ from urllib.error import URLError
 import timm, torchvision
 from fastai.vision.all import *
 from fastai.callback.schedule import minimum, steep, valley
-from .machine import reuse_memory
+from .machine import reuse_memory, whole_file
 from .sets import *
 from .data import *
 from .bundle import *
@@ -151,7 +151,7 @@ class EpochSeed(Callback):
         set_seed(s)
         self.dls.train.rng = random.Random(s)
 
-# %% ../nbs/07_learner.ipynb #228b49a2
+# %% ../nbs/07_learner.ipynb #28a401e9
 class EpochLog(Callback):
     "Writes what the `Recorder` logs to a CSV file, a row an epoch over all fits"
     order = Recorder.order+11
@@ -160,9 +160,9 @@ class EpochLog(Callback):
     ): self.fname,self.rows = Path(fname),[]
     def after_epoch(self):
         self.rows.append([len(self.rows), *self.recorder.log[1:]])
-        with atomic_save(self.fname, 'w', newline='') as f: csv.writer(f).writerows([self.recorder.metric_names, *self.rows])
+        with whole_file(self.fname) as f: csv.writer(f).writerows([self.recorder.metric_names, *self.rows])
 
-# %% ../nbs/07_learner.ipynb #41505a7d
+# %% ../nbs/07_learner.ipynb #8a2897df
 class Checkpoints(Callback):
     "Keeps `last.pth` and `best.pth` in a folder, and goes on from `last.pth` when `resume` is true"
     order = Recorder.order+10
@@ -211,9 +211,9 @@ class Checkpoints(Callback):
         return self.rows[-1][i]<=min(r[i] for r in self.rows)
 
     def _write(self, name, state):
-        with atomic_save(self.folder/name) as f: torch.save(state, f)
+        with whole_file(self.folder/name, 'wb') as f: torch.save(state, f)
 
-# %% ../nbs/07_learner.ipynb #62fb1b89
+# %% ../nbs/07_learner.ipynb #fbc3438a
 class _Graph(Module):
     "uint8 pictures (n, size, size, 3) to probabilities (n, classes)"
     def __init__(self, model, mean, std, temperature):
@@ -235,7 +235,7 @@ def _onnx(graph, size):
             dynamic_shapes=({0: torch.export.Dim('n')},))
     return prog.model_proto.SerializeToString()
 
-# %% ../nbs/07_learner.ipynb #d2a7d9da
+# %% ../nbs/07_learner.ipynb #450d33b2
 def training_hashes(
     dls:DataLoaders, # Whose training items are paths
 ) -> np.ndarray: # (n,) uint64
@@ -276,7 +276,7 @@ def _check_bundle(self:Learner, path, temperature, n=8):
     raise ValueError(f'The bundle would not answer as the learner does (probabilities differ by {diff:.3f}): its pictures are not '
         'opened by asl_block, or a transform of its own changes them; use asl_block, or export with learn.export')
 
-# %% ../nbs/07_learner.ipynb #89c43e75
+# %% ../nbs/07_learner.ipynb #5aa26ae5
 @patch
 def load_bundle(self:Learner,
     path:Path|str, # A bundle

@@ -6,12 +6,13 @@
 __all__ = ['RunConfig', 'check_config', 'run_dls', 'claim_folder', 'own_tests', 'plot_rates', 'plot_training', 'write_report',
            'headline', 'train_run']
 
-# %% ../nbs/09_runs.ipynb #ad54bf56
+# %% ../nbs/09_runs.ipynb #0039ae90
 from .learner import *
 from .learner import minimum, steep, valley
 from .evaluate import *
 from .report import axes
 from .data import *
+from .machine import whole_file, write_json
 from .sets import *
 from fastai.vision.all import *
 from dataclasses import asdict, dataclass, field, fields
@@ -36,7 +37,7 @@ class RunConfig:
     weights:str|None = 'auto' # As `asl_learner`
     allow_test_data:bool = False # Train on what is kept for judging, marked?
 
-# %% ../nbs/09_runs.ipynb #fe1b8d2a
+# %% ../nbs/09_runs.ipynb #c135215c
 def check_config(
     cfg:RunConfig, # Choices to look at before anything is done
 ) -> RunConfig: # The same
@@ -49,17 +50,14 @@ def check_config(
     find_arch(cfg.arch)
     return cfg
 
-# %% ../nbs/09_runs.ipynb #468711de
+# %% ../nbs/09_runs.ipynb #45d4b823
 def run_dls(
     cfg:RunConfig, # Choices
 ) -> DataLoaders: # As `asl_dls` makes them
     "The DataLoaders of a run"
     return asl_dls(cfg.data, cfg.split, cfg.parts, cfg.group, cfg.seed, cfg.fraction, cfg.bs, classes=cfg.classes, size=cfg.size)
 
-def _write_json(path, o):
-    with atomic_save(path, 'w') as f: f.write(json.dumps(o, indent=1))
-
-# %% ../nbs/09_runs.ipynb #cdeaec32
+# %% ../nbs/09_runs.ipynb #5a5540b3
 def claim_folder(
     cfg:RunConfig, # Choices of this run
     out:Path, # Its folder
@@ -71,12 +69,12 @@ def claim_folder(
     try: old = json.loads((out/'config.json').read_text())
     except ValueError: raise ValueError(f'{out/"config.json"} is damaged: remove {out} and start anew') from None
     other = [f.name for f in fields(cfg) if json.loads(json.dumps(getattr(cfg, f.name)))!=old.get(f.name)]
-    for o in [*out.glob('tmp*tmp'), *out.glob('.bundle*.tmp')]: shutil.rmtree(o) if o.is_dir() else o.unlink()
+    for o in out.glob('.*.tmp'): shutil.rmtree(o) if o.is_dir() else o.unlink()
     if other: raise ValueError(f'{out} was begun with {other[0]}={old.get(other[0])!r}, not {getattr(cfg, other[0])!r}: '
         'resume with the same choices, or choose another folder')
     return old['found']
 
-# %% ../nbs/09_runs.ipynb #3ee994e1
+# %% ../nbs/09_runs.ipynb #1249870f
 def _fit(learn, cfg, out, lr, resume):
     cbs = [EpochSeed(cfg.seed), EpochLog(out/'log.csv'), Checkpoints(out, resume)]
     if learn.pretrained: learn.fine_tune(cfg.epochs, base_lr=lr, cbs=cbs)
@@ -89,6 +87,7 @@ def _find_lr(learn, cfg):
     curve = [[float(f'{float(o):.4g}') for o in x] for x in (learn.recorder.lrs, learn.recorder.losses)]
     return dict(lr=float(f'{float(lrs.valley):.2g}'), suggested={k: float(f'{float(v):.3g}') for k,v in lrs._asdict().items()}, curve=curve)
 
+# %% ../nbs/09_runs.ipynb #3cc899a3
 def _set_names(sets):
     names = [Path(o).name for o in sets]
     return [n if names.count(n)==1 else '-'.join(Path(o).parts[-2:]) for n,o in zip(names, sets)]
@@ -96,10 +95,10 @@ def _set_names(sets):
 def _judge(learn, cfg, out):
     evs = {'validation': evaluate(learn, learn.dls.valid, name='validation')}
     for name,o in zip(_set_names(cfg.test), cfg.test): evs[name] = evaluate(learn, judged_part(find_set(o)), name=name)
-    for name,ev in evs.items(): _write_json(out/('evaluation.json' if name=='validation' else f'evaluation-{name}.json'), ev.to_dict())
+    for name,ev in evs.items(): write_json(out/('evaluation.json' if name=='validation' else f'evaluation-{name}.json'), ev.to_dict())
     return evs
 
-# %% ../nbs/09_runs.ipynb #acca6315
+# %% ../nbs/09_runs.ipynb #e9895775
 def own_tests(
     data:list, # Names of sets, or folders
 ) -> list: # Folders
@@ -107,7 +106,7 @@ def own_tests(
     parts = [parts_of(find_set(o)) for o in data]
     return [str(p[k]) for p in parts for k in ('test', 'ood') if k in p]
 
-# %% ../nbs/09_runs.ipynb #722cc3fe
+# %% ../nbs/09_runs.ipynb #4225c88d
 def plot_rates(
     found:dict, # What a run found out, with `curve` and `suggested`
 ) -> plt.Axes: # The axes drawn on
@@ -135,7 +134,7 @@ def _batch_fig(dls):
     dls.train.new(bs=min(12, dls.bs), shuffle=True).show_batch(max_n=12, nrows=2, ncols=6, figsize=(9, 3.4))
     return plt.gcf()
 
-# %% ../nbs/09_runs.ipynb #b4c75fe9
+# %% ../nbs/09_runs.ipynb #60ddbb76
 def _choices(cfg, found):
     rows = {**asdict(cfg), **{k: v for k,v in found.items() if k not in ('curve', 'classes')}}
     return table_html(pd.DataFrame({'': {k: str(v) for k,v in rows.items() if v is not None}}))
@@ -160,9 +159,9 @@ def write_report(
     lead = f'{arch_name(learn.arch)} trained on {", ".join(map(str, cfg.data))}: {found["train"]:,} pictures, {len(found["classes"])} classes.'
     text = page(f'Run {out.name}', section('In short', _in_short(evs)), batch, rates, train, *[e.to_section(pictures) for e in evs.values()],
         section('Every choice', _choices(cfg, found)), lead=lead)
-    with atomic_save(out/'report.html', 'w', encoding='utf-8') as f: f.write(text)
+    with whole_file(out/'report.html') as f: f.write(text)
 
-# %% ../nbs/09_runs.ipynb #69d23879
+# %% ../nbs/09_runs.ipynb #f3fec3c5
 def headline(
     evs:dict, # Name to Evaluation
 ) -> str: # A line each
@@ -170,7 +169,7 @@ def headline(
     return '\n'.join(f'{k:20} accuracy {e.accuracy:.4f}, 95 % interval {e.interval[0]:.4f} to {e.interval[1]:.4f}, {e.n} pictures'
         + ''.join(f'; {m}' for m in e.marks) for k,e in evs.items())
 
-# %% ../nbs/09_runs.ipynb #0c440682
+# %% ../nbs/09_runs.ipynb #d28caec6
 def train_run(
     cfg:RunConfig, # Choices
     out:Path|str, # The run's folder
@@ -192,7 +191,7 @@ def train_run(
     if not found:
         found = dict(split=dls.split, weights=learn.weights, device=str(dls.device), bs=dls.bs, classes=list(dls.vocab),
             train=len(dls.train_ds), valid=len(dls.valid_ds), **(_find_lr(learn, cfg) if cfg.lr=='find' else dict(lr=cfg.lr)))
-        _write_json(out/'config.json', dict(asdict(cfg), found=found))
+        write_json(out/'config.json', dict(asdict(cfg), found=found))
     _fit(learn, cfg, out, found['lr'], resume)
     evs = _judge(learn, cfg, out)
     learn.to_bundle(out/'bundle', scores={k: dict(accuracy=e.accuracy, n=e.n, marks=list(e.marks)) for k,e in evs.items()}, trained_on=list(map(str, cfg.data)))

@@ -320,7 +320,7 @@ def glide(
     rate, phase = rng.uniform(1,3,25), rng.uniform(0,6.3,25)
     return [_moment(a, b, t, np.sin(6.3*rate*t + phase)) for t in times]
 
-# %% ../nbs/02_synth.ipynb #c2d622a1
+# %% ../nbs/02_synth.ipynb #e10d11e4
 def _save(scenes, paths, bar):
     "Draw scenes and write them as JPEG files"
     for s,p,pic in zip(scenes, paths, draw(scenes)):
@@ -328,14 +328,16 @@ def _save(scenes, paths, bar):
         Image.fromarray(pic).save(p, quality=s['quality'])
         bar.update()
 
-def _stop(label, k, stops):
-    "Where the hand is at stop `k` of the clip: it sways, and drifts across the picture, so that late frames are unlike early ones"
-    return dict(there=0.) if label=='nothing' else dict(place=np.array([.42*k/(stops-1)-.21, .09*(-1)**k]))
+def _stops(label, n):
+    "Where the hand is at the `n` stops of a clip: no two alike, so that late frames are unlike early ones"
+    if label=='nothing': return [dict(there=0.)]*n
+    order = np.random.default_rng([4,*label.encode()]).permutation(n)
+    return [dict(place=np.array([.4*(k//2)/(n//2-1)-.2, .2*(k%2)-.1])) for k in order]
 
 def _clip(label, seed, times, stops=6):
     "Moments of the sample's one person making one sign, the hand wandering through some stops"
     first = seed*1000 + stops*vocabs[29].index(label)
-    ends = [dict(scene(label, seed, seed, first+k, hand='right', skin=5), **_stop(label, k, stops)) for k in range(stops)]
+    ends = [dict(scene(label, seed, seed, first+k, hand='right', skin=5), **o) for k,o in enumerate(_stops(label, stops))]
     legs = [min(int(t*(stops-1)), stops-2) for t in times]
     return [glide(ends[i], ends[i+1], [t*(stops-1)-i])[0] for i,t in zip(legs, times)]
 

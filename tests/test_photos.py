@@ -34,8 +34,7 @@ def test_what_the_model_lacks_is_reported(slice_run):
     ev = read(slice_run, 'evaluation-massey.json')
     assert set(ev['lacking'])==set('0123456789') and len(ev['per_class'])==26
 
-def test_weights_are_the_file_s(slice_run):
-    assert 'resnet18_pqf_fp16' in read(slice_run, 'config.json')['found']['weights']
+def test_weights_are_the_file_s(slice_run): assert 'resnet18_pqf_fp16' in read(slice_run, 'config.json')['found']['weights']
 
 def test_one_architecture_s_weights_are_not_another_s(photos, imagenet, tmp_path):
     r = asl('asl_train', '--data', photos/'asl-alphabet', '--arch', 'resnet34', '--weights', imagenet, '--out', tmp_path/'x', '--fraction', .05, check=False)

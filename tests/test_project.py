@@ -1,9 +1,8 @@
 "What no single notebook can say of the project"
 import ast, configparser, re, subprocess, sys, tomllib, zipfile
-from pathlib import Path
 
 import pytest
-from conftest import repo, asl
+from conftest import repo
 
 rooms = 'machine fetch sets doctor hands synth data bundle learner scores report evaluate runs cli all'.split()
 
@@ -14,8 +13,7 @@ def imports_of(room):
         elif isinstance(node, ast.ImportFrom) and node.level==1: yield from (o.name for o in node.names)
         elif isinstance(node, ast.ImportFrom) and (node.module or '').startswith('asl_fastai.'): yield node.module.split('.')[1]
 
-def test_every_module_is_a_room():
-    assert {p.stem for p in (repo/'asl_fastai').glob('*.py')}-{'__init__', '_modidx'}==set(rooms)
+def test_every_module_is_a_room(): assert {p.stem for p in (repo/'asl_fastai').glob('*.py')}-{'__init__', '_modidx'}==set(rooms)
 
 @pytest.mark.parametrize('room', rooms)
 def test_no_room_imports_a_later_one(room):
