@@ -59,7 +59,7 @@ class Bundle:
         from safetensors.numpy import load_file
         return load_file(self.path/'weights.safetensors')
 
-# %% ../nbs/06_bundle.ipynb #d9fc83d1
+# %% ../nbs/06_bundle.ipynb #33e2e20e
 def _read_card(path):
     if not path.is_dir(): raise FileNotFoundError(f'There is no bundle at {path}: give the folder that `learn.to_bundle` or asl_train wrote')
     try: card = json.loads((path/'card.json').read_text(encoding='utf-8'))
@@ -69,6 +69,7 @@ def _read_card(path):
         raise ValueError(f'{path/"card.json"} is not the card of a bundle: it lacks {", ".join(lacking) if isinstance(card, dict) else "everything"}')
     return card
 
+# %% ../nbs/06_bundle.ipynb #5316766b
 def load_bundle(
     path:Path|str, # Folder that `write_bundle` made
 ) -> Bundle: # The bundle, every file there and unaltered
@@ -81,7 +82,7 @@ def load_bundle(
         if _sha256(path/f)!=card['files'].get(f): raise ValueError(f'{path/f} was altered after the bundle was written: copy it again')
     return Bundle(path, card)
 
-# %% ../nbs/06_bundle.ipynb #bfacad16
+# %% ../nbs/06_bundle.ipynb #666dcabf
 @dataclass(frozen=True)
 class Prediction:
     "What a model says of one picture"
@@ -91,7 +92,7 @@ class Prediction:
     def top(self, n:int=5)->list: return list(self.probs.items())[:n]
     def __repr__(self): return f'{self.label} ({self.confidence:.1%})'
 
-# %% ../nbs/06_bundle.ipynb #633a8c61
+# %% ../nbs/06_bundle.ipynb #d80a8520
 def _chunks(o, n): return (o[i:i+n] for i in range(0, len(o), n))
 def _many(o): return isinstance(o, (list, tuple)) or getattr(o, 'ndim', 3)==4
 
@@ -116,8 +117,8 @@ class Predictor:
     ) -> np.ndarray: # Probabilities, (n, classes) float32 in [0, 1]
         "The probability of each class for each picture"
         if not len(pictures): return np.zeros((0, len(self.vocab)), np.float32)
-        with tqdm(total=len(pictures), disable=not progress, unit=' pictures') as bar: return np.concatenate(
-            [self._run(o, bar) for o in _chunks(pictures, bs)])
+        with tqdm(total=len(pictures), disable=not progress, unit=' pictures') as bar: parts = [self._run(o, bar) for o in _chunks(pictures, bs)]
+        return np.concatenate(parts)
 
     def _run(self, pictures, bar):
         x = np.stack([open_picture(o, self.size) for o in pictures])

@@ -7,13 +7,12 @@ __all__ = ['signer_pattern', 'leak_tolerance', 'ASLPicture', 'asl_block', 'Fract
            'group_of', 'GroupSplitter', 'auto_split', 'split_by', 'training_files', 'asl_dls', 'LeakReport',
            'leak_report', 'leak_mark']
 
-# %% ../nbs/03_data.ipynb #746aa22e
+# %% ../nbs/03_data.ipynb #7c766a03
 import re
 from dataclasses import dataclass
 
 import pandas as pd
 from fastai.vision.all import *
-from sklearn.model_selection import GroupShuffleSplit
 from .sets import *
 from .doctor import signatures, nearest, near_duplicate
 
@@ -29,7 +28,7 @@ class ASLPicture(PILImage):
         if isinstance(fn, Tensor): fn = PILImage.create(fn)
         return cls(Image.fromarray(open_picture(fn, size)))
 
-# %% ../nbs/03_data.ipynb #638acf94
+# %% ../nbs/03_data.ipynb #32f9acdc
 def _items(source, classes, label_func):
     files = L(picture_files(source)) if isinstance(source, (str, Path)) else L(source)
     return files if classes is None else files.filter(lambda f: label_func(f) in classes)
@@ -46,12 +45,12 @@ def asl_block(
     "A `DataBlock` of pictures and their classes. `ValueError` when `classes` names one that `vocab` lacks"
     if unknown := [c for c in classes or () if c not in vocab]: raise ValueError(f'{unknown[0]!r} is none of the classes {", ".join(vocab)}')
     vocab = [c for c in vocab if classes is None or c in classes]
-    return DataBlock(
-        blocks=(TransformBlock(type_tfms=partial(ASLPicture.create, size=size), batch_tfms=IntToFloatTensor), CategoryBlock(vocab, sort=False)),
-        get_items=partial(_items, classes=classes, label_func=label_func), get_y=label_func,
+    pictures = TransformBlock(type_tfms=partial(ASLPicture.create, size=size), batch_tfms=IntToFloatTensor)
+    get_items = partial(_items, classes=classes, label_func=label_func)
+    return DataBlock((pictures, CategoryBlock(vocab, sort=False)), get_items=get_items, get_y=label_func,
         splitter=splitter or BlockSplitter(label_func=label_func), item_tfms=item_tfms, batch_tfms=batch_tfms)
 
-# %% ../nbs/03_data.ipynb #2b21c7e2
+# %% ../nbs/03_data.ipynb #a0559256
 def _by_class(items, label_func):
     groups = defaultdict(list)
     for i,o in enumerate(items): groups[label_func(o)].append(i)
@@ -61,11 +60,12 @@ def _check_parts(parts):
     if not (2<=len(parts)<=3 and all(p>0 for p in parts) and abs(sum(parts)-1)<1e-6):
         raise ValueError(f'parts={tuple(parts)} should be two or three fractions above 0 that add up to 1, as (0.8, 0.2) or (0.7, 0.2, 0.1)')
 
+# %% ../nbs/03_data.ipynb #56b80df2
 def _cuts(n, parts): return [round(n*c) for c in np.cumsum(parts)[:-1]]
 def _shuffled(idxs, rng): return [idxs[i] for i in rng.permutation(len(idxs))]
 def _merge(parts): return tuple(L(sorted(int(i) for o in p for i in o)) for p in zip(*parts))
 
-# %% ../nbs/03_data.ipynb #501172a0
+# %% ../nbs/03_data.ipynb #1777ac16
 def FractionSplitter(
     parts:tuple=(0.7, 0.2, 0.1), # Fractions of training, validation and, if there are three, test
     seed:int=42, # Of the shuffle within each class
@@ -78,7 +78,7 @@ def FractionSplitter(
         return _merge([np.split(_shuffled(idxs, rng), _cuts(len(idxs), parts)) for idxs in _by_class(o, label_func).values()])
     return _inner
 
-# %% ../nbs/03_data.ipynb #fba3e76a
+# %% ../nbs/03_data.ipynb #ac054976
 def _check_counts(counts):
     if not (2<=len(counts)<=3 and all(c is None or c>0 for c in counts) and None not in counts[:-1]):
         raise ValueError(f'counts={tuple(counts)} should be two or three numbers above 0, of which the last may be None for the rest')
@@ -100,7 +100,7 @@ def CountSplitter(
         return _merge([_one(k, idxs, rng) for k,idxs in _by_class(o, label_func).items()])
     return _inner
 
-# %% ../nbs/03_data.ipynb #6cd75447
+# %% ../nbs/03_data.ipynb #54747202
 def _frames(items, idxs):
     nums = {i: frame_of(items[i]) for i in idxs}
     if missing := [items[i] for i in idxs if nums[i] is None]:
@@ -123,7 +123,7 @@ def BlockSplitter(
     def _inner(o): return _merge([_one(o, idxs) for idxs in _by_class(o, label_func).values()])
     return _inner
 
-# %% ../nbs/03_data.ipynb #faebf06c
+# %% ../nbs/03_data.ipynb #af2a359e
 def group_of(
     path:Path, # Picture, whose name or path tells its group
     pattern:str, # Regular expression; its first bracket is the group, or the whole match when it has none
@@ -140,6 +140,7 @@ def GroupSplitter(
     seed:int=42, # Of the draw
 ): # Function from items to two or three lists of indices
     "A splitter that keeps each group on one side. `ValueError` when a name has no group or there are too few groups"
+    from sklearn.model_selection import GroupShuffleSplit
     _check_parts(parts)
     def _take(idxs, groups, frac):
         n = len(set(groups[idxs]))
@@ -155,7 +156,7 @@ def GroupSplitter(
         return tuple(L(map(int, x)) for x in [rest]+done)
     return _inner
 
-# %% ../nbs/03_data.ipynb #47576a11
+# %% ../nbs/03_data.ipynb #33667789
 signer_pattern = r'(?:^|/)(hand\d+|P\d+)_' # A signer as massey and ASL-HG write it
 
 def auto_split(
@@ -167,7 +168,7 @@ def auto_split(
         re.search(signer_pattern, o) for o in names): return 'group'
     return 'block' if all(frame_of(f) is not None for f in files) else 'random'
 
-# %% ../nbs/03_data.ipynb #66bd5ff0
+# %% ../nbs/03_data.ipynb #71ed4bb2
 def split_by(
     kind:str, # 'random', 'block', 'group', 'fractions' or 'counts'; or a fastai splitter, which stays as it is
     parts:tuple|None=None, # Fractions, or counts a class; None: the splitter's own
@@ -185,7 +186,7 @@ def split_by(
     if kind=='counts': return CountSplitter(*([tuple(parts)] if parts else []), seed=seed, label_func=label_func)
     raise ValueError(f'There is no split {kind!r}: choose auto, random, block, group, fractions or counts')
 
-# %% ../nbs/03_data.ipynb #f2995396
+# %% ../nbs/03_data.ipynb #748fa594
 def training_files(
     data, # Name of a set, folder, or list of them
     root:Path|None=None, # Where data sets live; None: see `data_root`
@@ -226,7 +227,7 @@ def asl_dls(
     dls.split = kind
     return dls
 
-# %% ../nbs/03_data.ipynb #d36ce46e
+# %% ../nbs/03_data.ipynb #adc1fa25
 @dataclass
 class LeakReport:
     "How many validation pictures have a near-duplicate in training"
@@ -243,7 +244,7 @@ class LeakReport:
             show_image(ASLPicture.create(r.valid), ctx=a, title=f'valid {Path(r.valid).name}')
             show_image(ASLPicture.create(r.train), ctx=b, title=f'train {Path(r.train).name}')
 
-# %% ../nbs/03_data.ipynb #4a244c1b
+# %% ../nbs/03_data.ipynb #f1323b65
 def leak_report(
     dls:DataLoaders, # Whose items are paths of pictures
     progress:bool=True, # Show bars?
@@ -257,7 +258,7 @@ def leak_report(
         dls._leaks = LeakReport(len(val), pairs.sort_values('distance', kind='stable', ignore_index=True))
     return dls._leaks
 
-# %% ../nbs/03_data.ipynb #380550da
+# %% ../nbs/03_data.ipynb #68e1d812
 leak_tolerance = .15 # Share of near-duplicates up to which a split is not called leaking
 
 def leak_mark(

@@ -6,14 +6,12 @@
 __all__ = ['read_weights', 'find_arch', 'arch_name', 'find_weights', 'asl_learner', 'guard', 'EpochSeed', 'EpochLog',
            'Checkpoints', 'training_hashes']
 
-# %% ../nbs/07_learner.ipynb #45a6fded
+# %% ../nbs/07_learner.ipynb #9e056e48
 import csv, functools, logging, lzma, warnings
 from copy import deepcopy
-from urllib.error import URLError
 
 import timm, torchvision
 from fastai.vision.all import *
-from fastai.callback.schedule import minimum, steep, valley
 from .machine import reuse_memory, whole_file
 from .sets import *
 from .data import *
@@ -54,7 +52,7 @@ def arch_name(
     "The name of an architecture"
     return arch if isinstance(arch, str) else arch.__name__
 
-# %% ../nbs/07_learner.ipynb #468160ad
+# %% ../nbs/07_learner.ipynb #541a6df1
 def _download(arch, weights):
     try:
         if isinstance(arch, str): return timm.create_model(arch, pretrained=True, num_classes=0).state_dict()
@@ -63,10 +61,11 @@ def _download(arch, weights):
         f'ImageNet weights for {arch_name(arch)} could not be downloaded ({e}): check the connection, or give weights=FILE, "auto" or None') from None
 
 def find_weights(
-    arch, # What `find_arch` gives
+    arch, # What `find_arch` takes
     weights='auto', # 'auto', 'imagenet', None, a torchvision weights enum, or a file
 ) -> tuple: # State dict or None, and a line that says where it comes from
     "Pretrained weights and their origin. `ConnectionError` when they were insisted on and there is no network"
+    arch = find_arch(arch)
     if weights is None: return None,'none: from scratch'
     if isinstance(weights, torchvision.models.WeightsEnum): return _download(arch, weights),f'torchvision {weights}'
     if weights=='imagenet': return _download(arch, None),f'ImageNet, for {arch_name(arch)}'

@@ -36,7 +36,7 @@ def whole_file(
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
 
-# %% ../nbs/00_machine.ipynb #529465c5
+# %% ../nbs/00_machine.ipynb #28459e39
 def write_json(
     path:Path|str, # File to write
     o, # What JSON can hold

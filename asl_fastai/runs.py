@@ -6,9 +6,8 @@
 __all__ = ['RunConfig', 'check_config', 'run_dls', 'claim_folder', 'own_tests', 'plot_rates', 'plot_training', 'write_report',
            'headline', 'train_run']
 
-# %% ../nbs/09_runs.ipynb #0039ae90
+# %% ../nbs/09_runs.ipynb #8c27a082
 from .learner import *
-from .learner import minimum, steep, valley
 from .evaluate import *
 from .report import axes
 from .data import *

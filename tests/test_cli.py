@@ -112,6 +112,20 @@ def test_what_is_for_judging_is_refused(sample, tmp_path):
     from asl_fastai.sets import parts_of
     refused('asl_train', '--data', parts_of(sample)['ood'], '--out', tmp_path/'x', '--split', 'random', says='kept for judging')
 
+def test_nothing_assumes_29_classes(tmp_path):
+    import numpy as np
+    from PIL import Image
+    rng = np.random.default_rng(0)
+    for i in range(100):
+        (tmp_path/'words'/f'word{i:02}').mkdir(parents=True)
+        for j in range(4): Image.fromarray(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(tmp_path/'words'/f'word{i:02}'/f'{j}.png')
+    asl('asl_train', '--data', tmp_path/'words', '--out', tmp_path/'x', '--split', 'random', '--epochs', 1, '--size', 32, '--weights', 'none')
+    assert len(json.loads((tmp_path/'x'/'bundle'/'card.json').read_text())['classes'])==100
+    asl('asl_evaluate', '--model', tmp_path/'x'/'bundle', '--images', tmp_path/'words', '--json', tmp_path/'e.json')
+    assert len(json.loads((tmp_path/'e.json').read_text())['per_class'])==100
+    asl('asl_predict', '--model', tmp_path/'x'/'bundle', tmp_path/'words'/'word00', '--out', tmp_path/'p.csv')
+    assert all(r['label'].startswith('word') for r in csv.DictReader(open(tmp_path/'p.csv')))
+
 def test_datasets_are_listed():
     out = asl('asl_datasets').stdout
     for name in ('asl_alphabet', 'asl_alphabet_test', 'sign_mnist', 'asl_digits', 'massey', 'asl_hg', 'sample', 'sample_digits'): assert name in out
