@@ -168,7 +168,7 @@ def headline(
     return '\n'.join(f'{k:20} accuracy {e.accuracy:.4f}, 95 % interval {e.interval[0]:.4f} to {e.interval[1]:.4f}, {e.n} pictures'
         + ''.join(f'; {m}' for m in e.marks) for k,e in evs.items())
 
-# %% ../nbs/09_runs.ipynb #d28caec6
+# %% ../nbs/09_runs.ipynb #5258cb5a
 def train_run(
     cfg:RunConfig, # Choices
     out:Path|str, # The run's folder
@@ -181,6 +181,7 @@ def train_run(
     found = claim_folder(cfg, out, resume)
     if found and (out/'report.html').exists(): return print(f'{out} is complete: nothing to do')
     for o in cfg.test: find_set(o)
+    set_seed(cfg.seed)
     dls = run_dls(cfg)
     print(leak_report(dls))
     if not cfg.epochs: return
