@@ -6,10 +6,10 @@
 __all__ = ['RunConfig', 'check_config', 'run_dls', 'claim_folder', 'own_tests', 'plot_rates', 'plot_training', 'write_report',
            'headline', 'train_run']
 
-# %% ../nbs/09_runs.ipynb #8c27a082
+# %% ../nbs/09_runs.ipynb #45d154b3
 from .learner import *
 from .evaluate import *
-from .report import axes
+from .report import axes, styled
 from .data import *
 from .machine import whole_file, write_json
 from .sets import *
@@ -105,7 +105,8 @@ def own_tests(
     parts = [parts_of(find_set(o)) for o in data]
     return [str(p[k]) for p in parts for k in ('test', 'ood') if k in p]
 
-# %% ../nbs/09_runs.ipynb #4225c88d
+# %% ../nbs/09_runs.ipynb #a6565be2
+@styled
 def plot_rates(
     found:dict, # What a run found out, with `curve` and `suggested`
 ) -> plt.Axes: # The axes drawn on
@@ -118,6 +119,7 @@ def plot_rates(
     ax.legend()
     return ax
 
+@styled
 def plot_training(
     log:pd.DataFrame, # log.csv
 ) -> plt.Axes: # The axes drawn on

@@ -1,5 +1,5 @@
 "What no single notebook can say of the project"
-import ast, configparser, re, subprocess, sys, tomllib, zipfile
+import ast, configparser, json, re, subprocess, sys, tomllib, zipfile
 
 import pytest
 from conftest import repo
@@ -79,7 +79,7 @@ def public_functions():
         for node in tree.body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith('_'): yield room, node
 
-@pytest.mark.parametrize('room,node', public_functions(), ids=lambda o: o if isinstance(o, str) else o.name)
+@pytest.mark.parametrize('room,node', list(public_functions()), ids=lambda o: o if isinstance(o, str) else o.name)
 def test_every_public_name_says_what_it_is(room, node):
     assert ast.get_docstring(node), f'{room}.{node.name} has no docstring'
     if isinstance(node, ast.ClassDef): return
@@ -93,3 +93,16 @@ def test_notebooks_are_small(nb): assert nb.stat().st_size < 1_000_000
 
 def test_links_of_the_readme_lead_somewhere():
     for link in re.findall(r'\]\((?!http|#)([^)]+)\)', (repo/'README.md').read_text()): assert (repo/link).exists(), link
+
+def test_the_readme_s_table_is_the_results():
+    from asl_fastai.evaluate import compare, read_results
+    readme = (repo/'README.md').read_text()
+    full = compare(read_results(repo/'nbs'/'studies'/'results', 'alphabet_resnet18'), people=[f'p{i}' for i in range(1, 9)])
+    table = full.to_table()[['validation', 'massey', 'judge1', 'judge2', 'mean over people']]
+    for run, cells in zip(table.index, table.values): assert f'| {run} | '+' | '.join(cells)+' |' in readme, run
+
+def test_results_say_how_they_were_measured():
+    for f in (repo/'nbs'/'studies'/'results').glob('*.json'):
+        o = json.loads(f.read_text())
+        assert {'figures', 'data', 'source', 'command', 'processor', 'commit', 'minutes', 'choices'} <= set(o), f.name
+        assert o['minutes'] <= 30 and 'not public' in o['source']
