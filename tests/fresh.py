@@ -5,7 +5,7 @@ from pathlib import Path
 from fastcore.nbio import read_nb
 from nbdev.clean import nbdev_clean
 from nbdev.config import get_config
-from nbdev.export import nbdev_export
+from nbdev.doclinks import nbdev_export
 
 repo = Path(__file__).resolve().parent.parent
 generated = ('nbs', 'asl_fastai', 'README.md')
