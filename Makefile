@@ -26,7 +26,7 @@ run: setup
 test: setup
 	@$(BIN)/python tests/fresh.py
 	@$(BIN)/chkstyle $(OURS)
-	@OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/nbdev_test --n_workers 2 --do_print --timing
+	@OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/nbdev_test --n-workers 2 --do-print --timing
 	@MPLBACKEND=agg $(BIN)/python -m pytest tests
 
 studies: setup
