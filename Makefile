@@ -6,6 +6,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LINKS := nbdev_test nbdev_export nbdev_clean
+TEST_NBS := OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/nbdev_test --n-workers 1 --do-print --timing
 OURS := nbs asl_fastai tests setup.py
 
 .PHONY: run test studies setup readme
@@ -26,7 +27,7 @@ run: setup
 test: setup
 	@$(BIN)/python tests/fresh.py
 	@$(BIN)/chkstyle $(OURS)
-	@OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/nbdev_test --n-workers 2 --do-print --timing
+	@$(TEST_NBS) nbs/studies & study=$$!; $(TEST_NBS) --skip-folder-re '^[_.]|studies'; rest=$$?; wait $$study && exit $$rest
 	@MPLBACKEND=agg $(BIN)/python -m pytest tests
 
 studies: setup
