@@ -2,14 +2,15 @@
 #               make run DATA=asl_alphabet            Kaggle's 87,000 pictures, or a folder of yours
 #               make run DATA=... TEST="a b" WEIGHTS=FILE ARGS="--epochs 2"
 # make test     sets everything up and runs every test
+# make bench    measures speed and memory here (benchmarks/)
 # make studies  runs the studies at full size (STUDY=name for one), into nbs/studies/results
 PYTHON ?= python3
 BIN := .venv/bin
 LINKS := nbdev_test nbdev_export nbdev_clean
 TEST_NBS := OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/nbdev_test --n-workers 1 --do-print --timing
-OURS := nbs asl_fastai tests setup.py
+OURS := nbs asl_fastai benchmarks tests setup.py
 
-.PHONY: run test studies setup readme
+.PHONY: run test studies bench setup readme
 .DELETE_ON_ERROR:
 
 setup: .venv/.ready
@@ -32,6 +33,9 @@ test: setup
 
 studies: setup
 	@$(BIN)/python nbs/studies/full_size.py $(STUDY)
+
+bench: setup
+	@for f in benchmarks/*.py; do $(BIN)/python $$f || exit 1; done
 
 readme: setup
 	@$(BIN)/python tests/fresh.py --readme

@@ -5,13 +5,17 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #47b21e19
+# %% ../nbs/13_all.ipynb #3aa306a8
 from importlib import import_module
 from .machine import *
 from .fetch import *
 from .sets import *
 from .doctor import *
 from .hands import *
+from .skin import *
+from .raster import *
+from .scenes import *
+from .drawing import *
 from .synth import *
 from .data import *
 from .bundle import *
@@ -23,5 +27,5 @@ from .runs import *
 from .cli import *
 
 # %% ../nbs/13_all.ipynb #89f4485b
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands synth data bundle learner scores report evaluate runs cli'.split()]
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth data bundle learner scores report evaluate runs cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]

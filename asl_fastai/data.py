@@ -258,8 +258,8 @@ def leak_report(
         dls._leaks = LeakReport(len(val), pairs.sort_values('distance', kind='stable', ignore_index=True))
     return dls._leaks
 
-# %% ../nbs/03_data.ipynb #68e1d812
-leak_tolerance = .15 # Share of near-duplicates up to which a split is not called leaking
+# %% ../nbs/03_data.ipynb #c8131ec1
+leak_tolerance = .05 # Share of near-duplicates up to which a split is not called leaking
 
 def leak_mark(
     dls:DataLoaders, # Whose items are paths of pictures

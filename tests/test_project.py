@@ -4,7 +4,7 @@ import ast, configparser, json, re, subprocess, sys, tomllib, zipfile
 import pytest
 from conftest import repo
 
-rooms = 'machine fetch sets doctor hands synth data bundle learner scores report evaluate runs cli all'.split()
+rooms = 'machine fetch sets doctor hands skin raster scenes drawing synth data bundle learner scores report evaluate runs cli all'.split()
 
 def imports_of(room):
     "Which of our modules a module imports, wherever in it"
@@ -100,6 +100,13 @@ def test_the_readme_s_table_is_the_results():
     full = compare(read_results(repo/'nbs'/'studies'/'results', 'alphabet_resnet18'), people=[f'p{i}' for i in range(1, 9)])
     table = full.to_table()[['validation', 'massey', 'judge1', 'judge2', 'mean over people']]
     for run, cells in zip(table.index, table.values): assert f'| {run} | '+' | '.join(cells)+' |' in readme, run
+
+def test_the_readme_says_what_rendered_hands_are_worth():
+    readme, results = (repo/'README.md').read_text(), repo/'nbs'/'studies'/'results'
+    there, back = (json.loads((results/f'synth-{o}.json').read_text()) for o in ('rendered_to_photographs', 'photographs_to_rendered'))
+    said = [there['mean_over_people']['accuracy'], there['figures']['massey']['accuracy'], *(back['figures'][o]['accuracy'] for o in ('rendered', 'portraits'))]
+    for o in said: assert f'{100*o:.1f} %' in readme, o
+    assert there['mean_over_people']['accuracy'] > 10/26 and back['figures']['rendered']['accuracy'] > 10/26
 
 def test_results_say_how_they_were_measured():
     for f in (repo/'nbs'/'studies'/'results').glob('*.json'):
