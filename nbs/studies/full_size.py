@@ -135,9 +135,10 @@ def synth():
     rendered, unseen = (render_set(folder/f'rendered-{n}', list(letters), n, size=128, seed=s) for n,s in ((400, 1), (40, 2)))
     shown = portraits(folder/'portraits', 20)
     people = {o.name: o for o in [*(photos/'people'/f'p{i}' for i in range(1, 9)), photos/'massey']}
-    both = {'rendered to photographs': ([rendered], {96: (8, 1e-3), 128: (2, 4e-4)}, people),
-        'photographs to rendered': ([*people.values(), photos/'asl-alphabet'], {96: (4, 1e-3)}, dict(rendered=unseen, portraits=shown))}
-    for run,(data,sizes,tests) in both.items():
+    both = {'rendered to photographs': ([rendered], people),
+        'photographs to rendered': ([*people.values(), photos/'asl-alphabet'], dict(rendered=unseen, portraits=shown))}
+    sizes = {96: (8, 1e-3), 128: (2, 4e-4)} # Pixels: epochs and learning rate
+    for run,(data,tests) in both.items():
         if not (file := to_do('synth', run)): continue
         start,out = time.time(),folder/file.stem
         out.mkdir(parents=True, exist_ok=True)
