@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #3aa306a8
+# %% ../nbs/13_all.ipynb #df81b26d
 from importlib import import_module
 from .machine import *
 from .fetch import *
@@ -17,7 +17,10 @@ from .raster import *
 from .scenes import *
 from .drawing import *
 from .synth import *
+from .store import *
+from .batches import *
 from .data import *
+from .fast import *
 from .bundle import *
 from .learner import *
 from .scores import *
@@ -26,6 +29,6 @@ from .evaluate import *
 from .runs import *
 from .cli import *
 
-# %% ../nbs/13_all.ipynb #89f4485b
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth data bundle learner scores report evaluate runs cli'.split()]
+# %% ../nbs/13_all.ipynb #47ccdb63
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data fast bundle learner scores report evaluate runs cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]

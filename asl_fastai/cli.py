@@ -85,7 +85,7 @@ def _config(data, test, parts, classes, lr, weights, group, **kwargs):
     return RunConfig(data=data, test=test or [], parts=_numbers(parts), classes=classes.split(',') if classes else None, lr=_lr(lr),
         weights=None if weights=='none' else weights, **kwargs)
 
-# %% ../nbs/12_cli.ipynb #4913244d
+# %% ../nbs/12_cli.ipynb #1d0c6ca2
 Names = Annotated[str, dict(nargs='+', opt=True, metavar='NAME|FOLDER')]
 Required = Annotated[str, dict(opt=True, required=True)]
 
@@ -107,11 +107,15 @@ def asl_train(
     seed:int=42, # Of everything random
     arch:str='resnet18', # Any network of torchvision or timm
     weights:str='auto', # auto, imagenet, none, or a file (.pth, .pth.xz, .safetensors)
+    fast:str='auto', # What this machine does fastest: auto, plain (fastai as it comes), store, bf16, compile or gpu
+    freeze_bn:bool=False, # In the frozen epoch, keep batch norm still: about a third of the work
+    progressive:bool=False, # Begin with small pictures
     resume:bool=False, # Go on after the last finished epoch of the run in --out
     debug:bool=False, # Show the traceback of an error?
 ):
     "Fine-tunes a network on pictures of signs, judges it, and leaves everything about it in one folder"
-    cfg = _config(data, test, parts, classes, lr, weights, group, split=split, fraction=fraction, epochs=epochs, bs=bs, size=size, seed=seed, arch=arch)
+    cfg = _config(data, test, parts, classes, lr, weights, group, split=split, fraction=fraction, epochs=epochs, bs=bs, size=size, seed=seed, arch=arch,
+        fast=fast, freeze_bn=freeze_bn, progressive=progressive)
     from asl_fastai.runs import train_run, headline
     if evs := train_run(cfg, out, resume=resume): print(headline(evs))
 
@@ -124,7 +128,7 @@ def next_run(
     taken = [int(o.name[len(name)+1:]) for o in Path(runs).glob(f'{name}-*') if o.name[len(name)+1:].isdigit()]
     return Path(runs)/f'{name}-{max(taken, default=0)+1}'
 
-# %% ../nbs/12_cli.ipynb #16d9d088
+# %% ../nbs/12_cli.ipynb #0da3ad68
 @call_parse
 @one_sentence
 def asl_run(
@@ -138,6 +142,7 @@ def asl_run(
     bs:int=64, # Pictures a batch
     seed:int=42, # Of everything random
     arch:str='resnet18', # Any network of torchvision or timm
+    fast:str='auto', # What this machine does fastest: auto, plain (fastai as it comes), store, bf16, compile or gpu
     no_pictures:bool=False, # Leave the pictures out of the report?
     debug:bool=False, # Show the traceback of an error?
 ):

@@ -7,7 +7,7 @@ __all__ = ['signer_pattern', 'leak_tolerance', 'ASLPicture', 'asl_block', 'Fract
            'group_of', 'GroupSplitter', 'auto_split', 'split_by', 'training_files', 'asl_dls', 'LeakReport',
            'leak_report', 'leak_mark']
 
-# %% ../nbs/03_data.ipynb #7c766a03
+# %% ../nbs/03_data.ipynb #c8548a22
 import re
 from dataclasses import dataclass
 
@@ -15,6 +15,8 @@ import pandas as pd
 from fastai.vision.all import *
 from .sets import *
 from .doctor import signatures, nearest, near_duplicate
+from .store import *
+from .batches import *
 
 # %% ../nbs/03_data.ipynb #9516bf2d
 class ASLPicture(PILImage):
@@ -186,14 +188,21 @@ def split_by(
     if kind=='counts': return CountSplitter(*([tuple(parts)] if parts else []), seed=seed, label_func=label_func)
     raise ValueError(f'There is no split {kind!r}: choose auto, random, block, group, fractions or counts')
 
-# %% ../nbs/03_data.ipynb #748fa594
+# %% ../nbs/03_data.ipynb #0e7c917e
+def _training_folders(data, root): return L(data).map(lambda o: parts_of(f := find_set(o, root)).get('train', f))
+
+def _stored(data, root, size):
+    "What `dataloaders` is given to take its batches from stores"
+    if not size: raise ValueError(f'A store holds pictures of one size: give size, not {size}')
+    return dict(dl_type=StoreDL, stores=[store_of(o, size, root) for o in _training_folders(data, root)])
+
+# %% ../nbs/03_data.ipynb #397e3559
 def training_files(
     data, # Name of a set, folder, or list of them
     root:Path|None=None, # Where data sets live; None: see `data_root`
 ) -> L: # Paths of pictures
     "The pictures of the training parts of sets. `ValueError` when there is no such set"
-    folders = L(data).map(find_set, root=root)
-    return folders.map(lambda o: picture_files(parts_of(o).get('train', o))).concat()
+    return _training_folders(data, root).map(picture_files).concat()
 
 def _set_vocab(data, labels):
     known = {DATASETS[o].classes for o in L(data) if o in DATASETS}
@@ -210,6 +219,7 @@ def asl_dls(
     bs:int=64, # Pictures a batch; no more than the training part holds
     root:Path|None=None, # Where data sets live; None: see `data_root`
     num_workers:int|None=None, # Worker processes; None: none on a CPU, whose cores are better spent on training, else fastai's
+    store:bool=False, # Decode the pictures once and take batches from there? See `store_of`
     **kwargs
 ) -> DataLoaders: # fastai's, with the set's whole vocabulary
     "DataLoaders of the training part of a set. `ValueError` when there is no such set, or too little in it"
@@ -222,8 +232,9 @@ def asl_dls(
     block = asl_block(vocab, splitter=split_by(kind, parts, group, seed, label_func), label_func=label_func, **kwargs)
     n = len(block.datasets(files).train)
     if n<2: raise ValueError(f'{data}: the split leaves {n} pictures for training; give it more pictures, or another split')
-    if num_workers is None: num_workers = 0 if default_device().type=='cpu' else defaults.cpus
-    dls = block.dataloaders(files, bs=min(bs, n), num_workers=num_workers)
+    if num_workers is None: num_workers = 0 if store or default_device().type=='cpu' else defaults.cpus
+    stored = _stored(data, root, kwargs.get('size', 128)) if store else {}
+    dls = block.dataloaders(files, bs=min(bs, n), num_workers=num_workers, **stored)
     dls.split = kind
     return dls
 

@@ -289,7 +289,7 @@ def _onnx(graph, size):
             dynamic_shapes=({0: torch.export.Dim('n')},))
     return prog.model_proto.SerializeToString()
 
-# %% ../nbs/07_learner.ipynb #9f733229
+# %% ../nbs/07_learner.ipynb #479c8214
 def training_hashes(
     dls:DataLoaders, # Whose training items are paths
 ) -> np.ndarray: # (n,) uint64
@@ -308,7 +308,7 @@ def to_bundle(self:Learner,
     files = [str(o) for o in self.dls.train.items if isinstance(o, (str, Path))]
     size = self.dls.one_batch()[0].shape[-1]
     mean,std = _norm(self.dls)
-    model = deepcopy(self.model).cpu().eval()
+    model = deepcopy(self.model).cpu().eval().to(memory_format=torch.contiguous_format)
     card = dict(architecture=arch_name(getattr(self, 'arch', type(self.model))), classes=list(self.dls.vocab), temperature=temperature, threshold=threshold,
         preprocessing=dict(size=size, opened='open_picture: upright, RGB, squeezed to size x size', mean=mean, std=std),
         weights=getattr(self, 'weights', 'not known'), trained_on=trained_on or ([os.path.commonpath(files)] if files else []),

@@ -6,7 +6,8 @@
 __all__ = ['RunConfig', 'check_config', 'run_dls', 'claim_folder', 'own_tests', 'plot_rates', 'plot_training', 'write_report',
            'headline', 'train_run']
 
-# %% ../nbs/09_runs.ipynb #45d154b3
+# %% ../nbs/09_runs.ipynb #71c5ab89
+from .fast import *
 from .learner import *
 from .evaluate import *
 from .report import axes, styled
@@ -16,7 +17,7 @@ from .sets import *
 from fastai.vision.all import *
 from dataclasses import asdict, dataclass, field, fields
 
-# %% ../nbs/09_runs.ipynb #27e7351d
+# %% ../nbs/09_runs.ipynb #4fcaf82a
 @dataclass
 class RunConfig:
     "Every choice of a training run"
@@ -34,9 +35,12 @@ class RunConfig:
     seed:int = 42 # Of everything
     arch:str = 'resnet18' # What torchvision or timm calls it
     weights:str|None = 'auto' # As `asl_learner`
+    fast:str = 'auto' # One of `ways`, or 'auto'
+    freeze_bn:bool = False # Keep the frozen body's batch norm still: no way back through the body?
+    progressive:bool = False # Begin with small pictures?
     allow_test_data:bool = False # Train on what is kept for judging, marked?
 
-# %% ../nbs/09_runs.ipynb #c135215c
+# %% ../nbs/09_runs.ipynb #068551cd
 def check_config(
     cfg:RunConfig, # Choices to look at before anything is done
 ) -> RunConfig: # The same
@@ -46,15 +50,17 @@ def check_config(
     if cfg.lr!='find' and not (isinstance(cfg.lr, (int, float)) and cfg.lr>0): raise ValueError(f"lr={cfg.lr!r} should be a number above 0, or 'find'")
     if cfg.bs<2: raise ValueError(f'bs={cfg.bs} should be 2 or more: batch normalisation needs it')
     if not 16<=cfg.size<=1024: raise ValueError(f'size={cfg.size} should be from 16 to 1024 pixels')
+    if cfg.fast!='auto' and cfg.fast not in ways: raise ValueError(f'There is no fast={cfg.fast!r}: choose auto, {", ".join(ways)}')
     find_arch(cfg.arch)
     return cfg
 
-# %% ../nbs/09_runs.ipynb #45d4b823
+# %% ../nbs/09_runs.ipynb #3014dcde
 def run_dls(
     cfg:RunConfig, # Choices
 ) -> DataLoaders: # As `asl_dls` makes them
     "The DataLoaders of a run"
-    return asl_dls(cfg.data, cfg.split, cfg.parts, cfg.group, cfg.seed, cfg.fraction, cfg.bs, classes=cfg.classes, size=cfg.size)
+    return asl_dls(cfg.data, cfg.split, cfg.parts, cfg.group, cfg.seed, cfg.fraction, cfg.bs, classes=cfg.classes, size=cfg.size,
+        store=cfg.fast!='plain')
 
 # %% ../nbs/09_runs.ipynb #5a5540b3
 def claim_folder(
@@ -73,9 +79,9 @@ def claim_folder(
         'resume with the same choices, or choose another folder')
     return old['found']
 
-# %% ../nbs/09_runs.ipynb #1249870f
+# %% ../nbs/09_runs.ipynb #666bcf5e
 def _fit(learn, cfg, out, lr, resume):
-    cbs = [EpochSeed(cfg.seed), EpochLog(out/'log.csv'), Checkpoints(out, resume)]
+    cbs = [EpochSeed(cfg.seed), EpochLog(out/'log.csv'), Checkpoints(out, resume), *([BnFreeze()]*cfg.freeze_bn), *([ProgressiveSize()]*cfg.progressive)]
     if learn.pretrained: learn.fine_tune(cfg.epochs, base_lr=lr, cbs=cbs)
     else: learn.fit_one_cycle(cfg.epochs, lr, cbs=cbs)
 
@@ -170,7 +176,7 @@ def headline(
     return '\n'.join(f'{k:20} accuracy {e.accuracy:.4f}, 95 % interval {e.interval[0]:.4f} to {e.interval[1]:.4f}, {e.n} pictures'
         + ''.join(f'; {m}' for m in e.marks) for k,e in evs.items())
 
-# %% ../nbs/09_runs.ipynb #5258cb5a
+# %% ../nbs/09_runs.ipynb #2c31a0a9
 def train_run(
     cfg:RunConfig, # Choices
     out:Path|str, # The run's folder
@@ -187,11 +193,12 @@ def train_run(
     dls = run_dls(cfg)
     print(leak_report(dls))
     if not cfg.epochs: return
-    learn = asl_learner(dls, cfg.arch, cfg.weights, seed=cfg.seed, allow_test_data=cfg.allow_test_data, path=out, model_dir='.')
-    print(f'weights: {learn.weights}')
+    learn = asl_learner(dls, cfg.arch, cfg.weights, seed=cfg.seed, allow_test_data=cfg.allow_test_data, train_bn=not cfg.freeze_bn, path=out, model_dir='.')
+    learn.to_fast(found.get('fast', cfg.fast), cfg.epochs)
+    print(f'weights: {learn.weights}\nfast: {learn.fast}, {ways[learn.fast]}')
     out.mkdir(parents=True, exist_ok=True)
     if not found:
-        found = dict(split=dls.split, weights=learn.weights, device=str(dls.device), bs=dls.bs, classes=list(dls.vocab),
+        found = dict(split=dls.split, weights=learn.weights, fast=learn.fast, device=str(dls.device), bs=dls.bs, classes=list(dls.vocab),
             train=len(dls.train_ds), valid=len(dls.valid_ds), **(_find_lr(learn, cfg) if cfg.lr=='find' else dict(lr=cfg.lr)))
         write_json(out/'config.json', dict(asdict(cfg), found=found))
     _fit(learn, cfg, out, found['lr'], resume)

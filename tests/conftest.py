@@ -45,7 +45,7 @@ def some(sample, tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def tiny(some, tmp_path_factory):
-    "A run of two epochs on the few classes, whole: the one model that all tests share"
+    "A run of six epochs on the few classes, whole: the one model that all tests share"
     out = tmp_path_factory.mktemp('runs')/'tiny'
-    asl('asl_train', '--data', some, '--test', 'sample', '--out', out, '--epochs', 6, '--size', 48, '--bs', 16, '--weights', 'none')
+    asl('asl_train', '--data', some, '--test', 'sample', '--out', out, '--epochs', 6, '--lr', 3e-3, '--size', 48, '--bs', 16, '--weights', 'none')
     return out

@@ -29,21 +29,22 @@ def test_a_run_leaves_what_it_should(tiny):
     config = json.loads((tiny/'config.json').read_text())
     assert config['size']==48 and config['found']['split']=='block' and config['seed']==42
 
-def test_a_run_learns_something(tiny):
-    log, ev = list(csv.DictReader(open(tiny/'log.csv'))), json.loads((tiny/'evaluation.json').read_text())
+def test_a_run_learns_something(tiny, some, tmp_path):
+    log = list(csv.DictReader(open(tiny/'log.csv')))
     assert float(log[-1]['train_loss']) < .8*float(log[0]['train_loss'])
-    assert ev['accuracy'] > 1/5 and ev['n']>0
+    asl('asl_evaluate', '--model', tiny/'bundle', '--images', some, '--json', tmp_path/'e.json')
+    assert json.loads((tmp_path/'e.json').read_text())['accuracy'] > 1/2
 
 def test_a_folder_that_holds_a_run_is_refused(tiny, some): refused('asl_train', '--data', some, '--out', tiny, says='holds a run')
 
 def test_resuming_what_is_complete_returns_at_once(tiny, some):
     before = {p: p.stat().st_mtime_ns for p in tiny.rglob('*')}
-    r = asl('asl_train', '--data', some, '--test', 'sample', '--out', tiny, '--epochs', 6, '--size', 48, '--bs', 16, '--weights', 'none', '--resume')
+    r = asl('asl_train', '--data', some, '--test', 'sample', '--out', tiny, '--epochs', 6, '--lr', 3e-3, '--size', 48, '--bs', 16, '--weights', 'none', '--resume')
     assert 'complete' in r.stdout
     assert before=={p: p.stat().st_mtime_ns for p in tiny.rglob('*')}
 
 def test_resuming_with_other_choices_is_refused(tiny, some):
-    refused('asl_train', '--data', some, '--test', 'sample', '--out', tiny, '--epochs', 3, '--size', 48, '--bs', 16, '--weights', 'none',
+    refused('asl_train', '--data', some, '--test', 'sample', '--out', tiny, '--epochs', 3, '--lr', 3e-3, '--size', 48, '--bs', 16, '--weights', 'none',
         '--resume', says='epochs')
 
 @pytest.mark.parametrize('split', ['random', 'block', 'fractions'])
