@@ -35,7 +35,7 @@ studies: setup
 	@$(BIN)/python nbs/studies/full_size.py $(STUDY)
 
 bench: setup
-	@for f in benchmarks/*.py; do $(BIN)/python $$f || exit 1; done
+	@for f in benchmarks/[a-z]*.py; do $(BIN)/python $$f || exit 1; done
 
 readme: setup
 	@$(BIN)/python tests/fresh.py --readme

@@ -4,7 +4,7 @@ python nbs/studies/full_size.py [STUDY]      all studies, or one; what is measur
 
 Kaggle's set is used when it is in the data folder, else its 4,640 frames in the folder of photographs ($ASL_PHOTOS, or
 ../shared/data of this checkout). Weights are ImageNet's when they can be downloaded, else ../shared/weights."""
-import json, os, re, subprocess, sys, time
+import json, os, subprocess, sys, time
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -98,25 +98,15 @@ def strong():
     return aug_transforms(max_rotate=25, min_zoom=.7, max_zoom=1.4, max_warp=.15, max_lighting=.4, p_affine=.9, p_lighting=.9,
         xtra_tfms=[Hue(.08), Saturation(.6), RandomErasing(.3, sh=.2), Webcam()])
 
-class Bf16(Callback):
-    "Arithmetic in bfloat16 where the processor has instructions for it, which halves the time; elsewhere nothing"
-    native = bool(re.search('avx512_bf16|amx_bf16', cpuinfo.read_text())) if (cpuinfo := Path('/proc/cpuinfo')).exists() else False
-    def before_batch(self):
-        self.cast = torch.autocast(self.dls.device.type, torch.bfloat16, enabled=self.native)
-        self.cast.__enter__()
-    def after_pred(self):
-        self.cast.__exit__(None, None, None)
-        self.learn.pred = self.pred.float()
-
 def letters_learner(data, out, sizes):
     "Trains on the letters of some sets with strong augmentation, at one picture size after another; goes on from `out`"
     def dls_at(size):
         tfms = [*strong(), Normalize.from_stats(*imagenet_stats)]
-        return asl_dls(data, 'random', (.95, .05), classes=list(letters), size=size, batch_tfms=tfms)
+        return asl_dls(data, 'random', (.95, .05), classes=list(letters), size=size, batch_tfms=tfms, store=True)
     set_seed(42)
-    learn = asl_learner(dls_at(min(sizes)), 'resnet18', imagenet(), seed=42, loss_func=LabelSmoothingCrossEntropyFlat(), path=out, model_dir='.')
+    learn = asl_learner(dls_at(min(sizes)), 'resnet18', imagenet(), seed=42, loss_func=LabelSmoothingCrossEntropyFlat(), path=out, model_dir='.').to_fast()
     learn.unfreeze()
-    cbs = [EpochSeed(42), EpochLog(out/'log.csv'), Checkpoints(out), Bf16()]
+    cbs = [EpochSeed(42), EpochLog(out/'log.csv'), Checkpoints(out)]
     for size,(epochs,lr) in sizes.items():
         learn.dls = dls_at(size)
         learn.fit_one_cycle(epochs, [lr, lr, 3*lr], wd=.05, cbs=cbs)
@@ -147,7 +137,7 @@ def synth():
         means = {'mean_over_people': over_people(run, evs)} if 'p1' in evs else {}
         keep(file, 'synth', run, start, out, evs, data, str(learn.weights), confused={k: e['confused_pairs'][:12] for k,e in evs.items()}, **means,
             source='rendered hands are made by the command; the photographs are not public',
-            choices=dict(sizes=sizes, seed=42, bf16=Bf16.native, arch='resnet18', train=len(learn.dls.train_ds)))
+            choices=dict(sizes=sizes, seed=42, fast=learn.fast, arch='resnet18', train=len(learn.dls.train_ds)))
 
 studies = dict(alphabet_resnet18=alphabet_resnet18, synth=synth)
 

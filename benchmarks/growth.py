@@ -1,0 +1,56 @@
+"""Does cost grow in proportion? A store, a training epoch and the doctor, for ever more pictures
+
+python benchmarks/growth.py [COUNT ...]     1,000 and 4,000 pictures unless told; 1000 10000 100000 takes about half an hour on two cores
+
+The pictures are the rendered sample's, as hard links, as often as needed. Each figure comes from a process of its own. Memory without the pages of
+files (`anonymous_mb`) is what stays flat; the store's array itself belongs to the disk."""
+import contextlib, json, os, sys, tempfile
+from pathlib import Path
+
+import pandas as pd
+from _bench import anonymous_mb, fresh, peak_mb, say, seconds
+
+def linked(folder, n):
+    "A set of `n` pictures in `folder`, hard links to the sample's"
+    from asl_fastai.sets import get_data, label_of, parts_of, picture_files
+    files = picture_files(parts_of(get_data('sample'))['train'])
+    for i in range(n):
+        f = files[i%len(files)]
+        at = folder/label_of(f)
+        at.mkdir(exist_ok=True)
+        os.link(f, at/f'{label_of(f)}{i+1}.jpg')
+    return folder
+
+def store(folder):
+    "Decoding everything at 128 pixels"
+    from asl_fastai.store import build_store
+    return seconds(lambda: build_store(folder, folder.parent/'store', progress=False))
+
+def epoch(folder):
+    "A training epoch of a small network on a store; what is built for it does not count"
+    from asl_fastai.all import asl_dls, asl_learner
+    learn = asl_learner(asl_dls(folder, 'random', size=32, bs=128, store=True), 'resnet18', None).to_fast()
+    with learn.no_bar(), learn.no_logging(): return seconds(lambda: learn.fit(1, 1e-3))
+
+def doctor(folder):
+    "The examination of a folder"
+    from asl_fastai.doctor import examine
+    return seconds(lambda: examine(folder))
+
+works = dict(store=store, epoch=epoch, doctor=doctor)
+
+if __name__=='__main__':
+    if sys.argv[1:] and sys.argv[1] in works:
+        with contextlib.redirect_stdout(None): took = works[sys.argv[1]](Path(sys.argv[2]))
+        print(json.dumps(dict(seconds=took, anonymous_mb=anonymous_mb(), peak_mb=peak_mb())))
+        sys.exit()
+    from asl_fastai.sets import data_root
+    rows = []
+    for n in map(int, sys.argv[1:] or (1000, 4000)):
+        with tempfile.TemporaryDirectory(dir=data_root(), prefix='.growth') as d:
+            (folder := Path(d)/'pictures').mkdir()
+            linked(folder, n)
+            rows += [dict(work=w, pictures=n, **fresh(__file__, w, folder, ASL_DATA=d)) for w in works]
+    df = pd.DataFrame(rows)
+    df['microseconds each'] = 1e6*df.seconds/df.pictures
+    say('growth', df.set_index('work'))

@@ -1,0 +1,72 @@
+"""Time until a model has learned: the published notebook's way against ours, on the 4,640 alphabet photographs in an honest split
+
+python benchmarks/target.py [--target 0.99] [--epochs 4] [--size 128] [--split block] [--ours "--progressive --freeze_bn"] [--photos FOLDER] [--weights FILE]
+
+Each way is one process, from opening files to the last epoch's validation; decoding into a store counts. `to target` is empty where the accuracy was
+not reached. Photographs and ImageNet's weights are looked for in ../shared; the published code finds the weights where torch caches what it downloads."""
+import argparse, json, os, sys, tempfile, time
+from pathlib import Path
+
+from _bench import fresh, peak_mb, say
+
+shared = Path(__file__).resolve().parent.parent.parent/'shared'
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for k,v in dict(target=.99, epochs=4, size=128, split='block', lr=1e-2, ours='', photos=str(shared/'data'/'asl-alphabet'),
+        weights=str(shared/'weights'/'resnet18_pqf_fp16.pth.xz'), one='').items(): p.add_argument(f'--{k}', type=type(v), default=v)
+    return p.parse_args()
+
+def published(o):
+    "The write-up's code, at this size and with this split"
+    from fastai.vision.all import DataBlock, ImageBlock, CategoryBlock, Resize, accuracy, error_rate, get_image_files, parent_label, resnet18, vision_learner
+    from asl_fastai.data import split_by
+    asl = DataBlock(blocks=(ImageBlock, CategoryBlock), get_items=get_image_files, splitter=split_by(o.split), get_y=parent_label, item_tfms=Resize(o.size))
+    return vision_learner(asl.dataloaders(o.photos), resnet18, metrics=[error_rate, accuracy]),[]
+
+def ours(o):
+    "Our way with everything on"
+    from asl_fastai.all import ProgressiveSize, asl_dls, asl_learner
+    from fastai.vision.all import BnFreeze
+    dls = asl_dls(o.photos, o.split, size=o.size, store=True)
+    learn = asl_learner(dls, 'resnet18', o.weights, train_bn='freeze_bn' not in o.ours).to_fast(epochs=o.epochs)
+    return learn,[BnFreeze()]*('freeze_bn' in o.ours)+[ProgressiveSize()]*('progressive' in o.ours)
+
+def one(o):
+    "Accuracy after each epoch, and when that was"
+    from fastai.vision.all import Callback, set_seed
+    class Log(Callback):
+        order = 100
+        def before_fit(self): self.rows = getattr(self, 'rows', [])
+        def after_epoch(self): self.rows.append((time.perf_counter()-start, float(self.recorder.log[-1])))
+    set_seed(42)
+    start,log = time.perf_counter(),Log()
+    learn,cbs = (published if o.one=='published' else ours)(o)
+    with learn.no_bar(), learn.no_logging(): learn.fine_tune(o.epochs, o.lr, cbs=[*cbs, log])
+    reached = [t for t,a in log.rows if a>=o.target]
+    took,accuracy = log.rows[-1]
+    return dict(seconds=took, accuracy=accuracy, best=max(a for _,a in log.rows), to_target=next(iter(reached), None), peak_mb=peak_mb(), log=log.rows)
+
+def hub(o):
+    "A folder in which torch finds ImageNet's weights as if it had downloaded them"
+    import torch
+    from asl_fastai.learner import read_weights
+    from torchvision.models import ResNet18_Weights
+    at = Path(tempfile.mkdtemp())/'hub'/'checkpoints'/Path(ResNet18_Weights.DEFAULT.url).name
+    at.parent.mkdir(parents=True)
+    torch.save(read_weights(o.weights), at)
+    return at.parent.parent.parent
+
+if __name__=='__main__':
+    o = arguments()
+    if not Path(o.photos).is_dir(): sys.exit(f'The photographs are not at {o.photos}: name their folder with --photos')
+    if o.one:
+        print(json.dumps(one(o)))
+        sys.exit()
+    import pandas as pd
+    os.environ['TORCH_HOME'] = str(hub(o))
+    with tempfile.TemporaryDirectory() as d: found = {w: fresh(__file__, f'--one={w}', *sys.argv[1:], ASL_DATA=d) for w in ('published', 'ours')}
+    logs = {k: v.pop('log') for k,v in found.items()}
+    df = pd.DataFrame(found).T.astype(float)
+    df['times_faster'] = df.seconds['published']/df.seconds
+    say('target', df, target=o.target, epochs=o.epochs, size=o.size, split=o.split, ours=o.ours, logs=logs)
