@@ -1,8 +1,9 @@
 "What the benchmarks share: fresh processes in turn, medians and spread, memory, the arithmetic limit, a table and a line of JSON"
 import json, os, resource, subprocess, sys, time
+from pathlib import Path
 
 import pandas as pd
-from asl_fastai.machine import processor
+from asl_fastai.machine import processor, write_json
 
 def fresh(script, *args, **env):
     "What `script` prints as JSON in its last line, run in a process of its own"
@@ -50,8 +51,12 @@ def gflop_of(model, size):
     with FlopCounterMode(display=False) as f, torch.no_grad(): model.eval()(torch.zeros(1, 3, size, size))
     return f.get_total_flops()/1e9
 
+results = Path(__file__).resolve().parent/'results'
+
 def say(name, table, **more):
-    "Prints the table, then everything as one line of JSON"
+    "Prints the table, then everything as one line of JSON; keeps that in results/<name>.json where `KEEP` is set"
+    facts = dict(benchmark=name, processor=processor(), rows=json.loads(table.reset_index(names='way').round(4).to_json(orient='records')), **more)
     print(f'{name}: {processor()}')
     print(table.round(2).to_string())
-    print(json.dumps(dict(benchmark=name, processor=processor(), rows=table.round(4).reset_index(names='way').to_dict('records'), **more)))
+    print(json.dumps(facts))
+    if os.getenv('KEEP'): write_json(results/f'{name}.json', facts)

@@ -31,4 +31,4 @@ if __name__=='__main__':
     ways = {'opened': lambda: batches(opened, 10), 'store': lambda: batches(stored, 20), 'store, augmented': lambda: batches(augmented, 10)}
     df = in_turn({**ways, f'steps, {learn.fast}': lambda: steps(learn, 10)}, repeats)
     df['share'] = df.rate.iloc[-1]/df.rate
-    say('input', df, size=size, repeats=repeats)
+    say(f'input-{size}', df, size=size, repeats=repeats)

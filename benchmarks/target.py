@@ -69,4 +69,4 @@ if __name__=='__main__':
     logs = {k: v.pop('log') for k,v in found.items()}
     df = pd.DataFrame(found).T.astype(float)
     df['times_faster'] = df.seconds['published']/df.seconds
-    say('target', df, target=o.target, epochs=o.epochs, size=o.size, split=o.split, ours=o.ours, logs=logs)
+    say(f'target-{o.split}', df, target=o.target, epochs=o.epochs, size=o.size, split=o.split, ours=o.ours, logs=logs)

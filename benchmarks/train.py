@@ -65,4 +65,4 @@ if __name__=='__main__':
         same = [f'--{k}={getattr(o, k)}' for k in 'size steps bs arch data'.split()]
         df = in_turn({w: lambda w=w: fresh(Path(__file__), f'--one={w}', *same) for w in ways}, o.repeats)
         df['ratio'] = df.rate/df.rate['published']
-        say('train', df, size=o.size, arch=o.arch, repeats=o.repeats)
+        say(f'train-{o.size}', df, size=o.size, arch=o.arch, repeats=o.repeats)
