@@ -476,4 +476,12 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'asl_fastai.synth.render_set': ('synth.html#render_set', 'asl_fastai/synth.py'),
                                   'asl_fastai.synth.render_word': ('synth.html#render_word', 'asl_fastai/synth.py'),
                                   'asl_fastai.synth.save_clip': ('synth.html#save_clip', 'asl_fastai/synth.py'),
-                                  'asl_fastai.synth.sheet': ('synth.html#sheet', 'asl_fastai/synth.py')}}}
+                                  'asl_fastai.synth.sheet': ('synth.html#sheet', 'asl_fastai/synth.py')},
+            'asl_fastai.variants': { 'asl_fastai.variants._bf16': ('variants.html#_bf16', 'asl_fastai/variants.py'),
+                                     'asl_fastai.variants._int8': ('variants.html#_int8', 'asl_fastai/variants.py'),
+                                     'asl_fastai.variants._ms': ('variants.html#_ms', 'asl_fastai/variants.py'),
+                                     'asl_fastai.variants._spread': ('variants.html#_spread', 'asl_fastai/variants.py'),
+                                     'asl_fastai.variants._tried': ('variants.html#_tried', 'asl_fastai/variants.py'),
+                                     'asl_fastai.variants.add_variants': ('variants.html#add_variants', 'asl_fastai/variants.py'),
+                                     'asl_fastai.variants.quantised': ('variants.html#quantised', 'asl_fastai/variants.py'),
+                                     'asl_fastai.variants.trial': ('variants.html#trial', 'asl_fastai/variants.py')}}}
