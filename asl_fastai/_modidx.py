@@ -261,6 +261,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'asl_fastai.learner._check_size': ('learner.html#_check_size', 'asl_fastai/learner.py'),
                                     'asl_fastai.learner._cut': ('learner.html#_cut', 'asl_fastai/learner.py'),
                                     'asl_fastai.learner._download': ('learner.html#_download', 'asl_fastai/learner.py'),
+                                    'asl_fastai.learner._held_out': ('learner.html#_held_out', 'asl_fastai/learner.py'),
                                     'asl_fastai.learner._meta': ('learner.html#_meta', 'asl_fastai/learner.py'),
                                     'asl_fastai.learner._norm': ('learner.html#_norm', 'asl_fastai/learner.py'),
                                     'asl_fastai.learner._onnx': ('learner.html#_onnx', 'asl_fastai/learner.py'),
