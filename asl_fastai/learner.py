@@ -290,6 +290,12 @@ def _onnx(graph, size):
             dynamic_shapes=({0: torch.export.Dim('n')},))
     return prog.model_proto.SerializeToString()
 
+# %% ../nbs/07_learner.ipynb #2aadab02
+def _held_out(dls):
+    "The files of the validation part and their classes"
+    if not all(isinstance(o, (str, Path)) for o in dls.valid.items) or not hasattr(dls.valid_ds, 'tls'): return [],[]
+    return list(dls.valid.items),[dls.vocab[int(y)] for y in dls.valid_ds.tls[1]]
+
 # %% ../nbs/07_learner.ipynb #9f733229
 def training_hashes(
     dls:DataLoaders, # Whose training items are paths
@@ -320,11 +326,6 @@ def to_bundle(self:Learner,
     self._check_bundle(Path(path), temperature)
     add_variants(path, *_held_out(self.dls), files)
     return Path(path)
-
-def _held_out(dls):
-    "The files of the validation part and their classes"
-    if not all(isinstance(o, (str, Path)) for o in dls.valid.items) or not hasattr(dls.valid_ds, 'tls'): return [],[]
-    return list(dls.valid.items),[dls.vocab[int(y)] for y in dls.valid_ds.tls[1]]
 
 @patch
 def _check_bundle(self:Learner, path, temperature, n=8):
