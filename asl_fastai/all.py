@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #3aa306a8
+# %% ../nbs/13_all.ipynb #e3d426e3
 from importlib import import_module
 from .machine import *
 from .fetch import *
@@ -18,7 +18,12 @@ from .scenes import *
 from .drawing import *
 from .synth import *
 from .data import *
+from .card import *
+from .engines import *
+from .jobs import *
+from .variants import *
 from .bundle import *
+from .cluster import *
 from .learner import *
 from .scores import *
 from .report import *
@@ -26,6 +31,6 @@ from .evaluate import *
 from .runs import *
 from .cli import *
 
-# %% ../nbs/13_all.ipynb #89f4485b
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth data bundle learner scores report evaluate runs cli'.split()]
+# %% ../nbs/13_all.ipynb #79107416
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth data card engines jobs variants bundle cluster learner scores report evaluate runs cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]
