@@ -21,9 +21,9 @@ def native_int8(
     info = Path(info)
     return info.exists() and bool(re.search(r'vnni|\basimddp\b', info.read_text()))
 
-# %% ../nbs/05b_engines.ipynb #76e6b987
+# %% ../nbs/05b_engines.ipynb #ca10346e
 runtimes = ('openvino', 'onnxruntime') # The one that is preferred first
-precisions = ('bf16', 'int8', 'fp32') # Those that are preferred, where they are native, first
+precisions = ('int8', 'bf16', 'fp32') # Those that are preferred, where they are native, first
 
 def pick_runtime(
     runtime:str='auto', # 'auto', or one of `runtimes`
