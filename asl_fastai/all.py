@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #df81b26d
+# %% ../nbs/13_all.ipynb #e6895adc
 from importlib import import_module
 from .machine import *
 from .fetch import *
@@ -21,7 +21,12 @@ from .store import *
 from .batches import *
 from .data import *
 from .fast import *
+from .card import *
+from .engines import *
+from .jobs import *
+from .variants import *
 from .bundle import *
+from .cluster import *
 from .learner import *
 from .scores import *
 from .report import *
@@ -29,6 +34,6 @@ from .evaluate import *
 from .runs import *
 from .cli import *
 
-# %% ../nbs/13_all.ipynb #47ccdb63
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data fast bundle learner scores report evaluate runs cli'.split()]
+# %% ../nbs/13_all.ipynb #04ebb07a
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data fast card engines jobs variants bundle cluster learner scores report evaluate runs cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]

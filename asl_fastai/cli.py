@@ -6,8 +6,8 @@
 __all__ = ['Names', 'Required', 'one_sentence', 'asl_datasets', 'asl_doctor', 'asl_train', 'next_run', 'asl_run', 'asl_evaluate',
            'newest_bundle', 'asl_predict', 'signs_in', 'asl_render']
 
-# %% ../nbs/12_cli.ipynb #28aceed3
-import csv, functools, sys, traceback
+# %% ../nbs/12_cli.ipynb #db1ed360
+import csv, functools, sys, time, traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -155,7 +155,7 @@ def asl_run(
     evs = train_run(cfg, out, pictures=not no_pictures)
     if evs: print(f'\n{headline(evs)}\n\n{out}/report.html  the page to look at\n{out}/bundle       the model, for asl_predict and asl_evaluate')
 
-# %% ../nbs/12_cli.ipynb #952db071
+# %% ../nbs/12_cli.ipynb #48322002
 def _label_func(kind):
     from asl_fastai.sets import class_of, folder_label, label_of
     funcs = dict(auto=None, folder=lambda o: class_of(folder_label(o)) or folder_label(o), name=lambda o: label_of(Path(o).name))
@@ -179,12 +179,12 @@ def asl_evaluate(
     from asl_fastai.sets import find_set, judged_part
     for o in (json, html): o and _writable(o)
     folder = judged_part(find_set(images))
-    ev = evaluate(Predictor(model), folder, label_func=_label_func(label), name=Path(images).name)
+    ev = evaluate(Predictor(model, 'fp32'), folder, label_func=_label_func(label), name=Path(images).name)
     if json: write_json(json, ev.to_dict())
     if html: ev.to_html(html, pictures=not no_pictures)
     print(ev)
 
-# %% ../nbs/12_cli.ipynb #18e4fb11
+# %% ../nbs/12_cli.ipynb #20b27a04
 def newest_bundle(
     runs:Path|str='runs', # Folder of all runs
 ) -> Path: # The bundle written last
@@ -193,37 +193,46 @@ def newest_bundle(
     if not found: raise FileNotFoundError(f'There is no bundle below {runs}/: name one with --model, or make one with asl_run')
     return found[-1].parent
 
-def _answers(model, paths):
-    from asl_fastai.sets import picture_files
-    for p in map(Path, paths):
-        try: files = picture_files(p) if p.is_dir() else [p]
-        except ValueError as e:
-            yield [p, '', '', '', _sentence(e)]
-            continue
-        for f in files: yield _answer(model, f)
+# %% ../nbs/12_cli.ipynb #4cc16677
+def _labeller(engine, predictor):
+    "The function that finishes the shards of a job"
+    from asl_fastai.jobs import label_shards
+    if engine=='local': return functools.partial(label_shards, predictor.rows, progress=sys.stderr.isatty())
+    if engine!='ray': raise ValueError(f'--engine {engine} should be local or ray')
+    from asl_fastai.cluster import label_with_ray, need_ray
+    need_ray()
+    return functools.partial(label_with_ray, predictor, progress=sys.stderr.isatty())
 
-def _answer(model, f):
-    try: p = model.predict(f)
-    except (ValueError, OSError) as e: return [f, '', '', '', _sentence(e)]
-    return [f, p.label, f'{p.confidence:.4f}', ' '.join(f'{k}:{v:.4f}' for k,v in p.top(5)), '']
+def _printed(rows):
+    "Prints rows as they come, and how many they were"
+    from asl_fastai.jobs import row_names
+    table,n = csv.writer(sys.stdout),0
+    table.writerow(row_names)
+    for n,o in enumerate(rows, 1): table.writerow(o)
+    return n
 
-# %% ../nbs/12_cli.ipynb #75b6272d
+# %% ../nbs/12_cli.ipynb #6ffe4a63
 @call_parse
 @one_sentence
 def asl_predict(
     *paths:str, # Pictures, or folders of them
     model:str=None, # A bundle (default: that of the newest run)
-    out:str=None, # CSV file (default: the terminal)
+    out:str=None, # CSV file (default: the terminal); what is unfinished there is finished
+    engine:str='local', # local, or ray: the cluster at RAY_ADDRESS, or one on this machine
     debug:bool=False, # Show the traceback of an error?
 ):
     "What pictures show, as path,label,confidence,top5,note. A file that is no picture gets a note, and the run goes on"
+    began = time.perf_counter()
     from asl_fastai.bundle import Predictor
+    from asl_fastai.jobs import pictures_in, run_job
     if not paths: raise ValueError('No pictures: name some, or a folder of them')
+    if engine!='local' and not out: raise ValueError(f'--engine {engine} needs --out FILE: its workers write there')
     if out: _writable(out)
-    rows = _answers(Predictor(model or newest_bundle()), paths)
-    head = ['path', 'label', 'confidence', 'top5', 'note']
-    if not out: return csv.writer(sys.stdout).writerows([head, *rows])
-    with whole_file(out) as f: csv.writer(f).writerows([head, *rows])
+    files,predictor = pictures_in(paths),Predictor(model or newest_bundle())
+    label = _labeller(engine, predictor)
+    started = time.perf_counter()
+    n = run_job(out, paths, predictor.name, label) if out else _printed(predictor.rows(files))
+    print(f'{n:,} pictures, {n/(time.perf_counter()-started):,.0f} pictures/s, {started-began:.2f} s to start', file=sys.stdout if out else sys.stderr)
 
 # %% ../nbs/12_cli.ipynb #f282918f
 def signs_in(

@@ -6,7 +6,7 @@
 __all__ = ['read_weights', 'find_arch', 'arch_name', 'find_weights', 'WholeNet', 'whole_split', 'asl_learner', 'guard',
            'EpochSeed', 'EpochLog', 'Checkpoints', 'training_hashes']
 
-# %% ../nbs/07_learner.ipynb #9e056e48
+# %% ../nbs/07_learner.ipynb #eddb69d1
 import csv, functools, logging, lzma, warnings
 from copy import deepcopy
 
@@ -15,6 +15,7 @@ from fastai.vision.all import *
 from .machine import reuse_memory, whole_file
 from .sets import *
 from .data import *
+from .variants import add_variants
 from .bundle import *
 
 # %% ../nbs/07_learner.ipynb #563fa6f8
@@ -289,7 +290,13 @@ def _onnx(graph, size):
             dynamic_shapes=({0: torch.export.Dim('n')},))
     return prog.model_proto.SerializeToString()
 
-# %% ../nbs/07_learner.ipynb #479c8214
+# %% ../nbs/07_learner.ipynb #993a7f92
+def _held_out(dls):
+    "The files of the validation part and their classes"
+    if not all(isinstance(o, (str, Path)) for o in dls.valid.items) or not hasattr(dls.valid_ds, 'tls'): return [],[]
+    return list(dls.valid.items),[dls.vocab[int(y)] for y in dls.valid_ds.tls[1]]
+
+# %% ../nbs/07_learner.ipynb #575856ae
 def training_hashes(
     dls:DataLoaders, # Whose training items are paths
 ) -> np.ndarray: # (n,) uint64
@@ -317,6 +324,7 @@ def to_bundle(self:Learner,
     weights = {k: v.contiguous().numpy() for k,v in model.state_dict().items()}
     write_bundle(path, card, weights, _onnx(_Graph(model, mean, std, temperature).eval(), size), training_hashes(self.dls))
     self._check_bundle(Path(path), temperature)
+    add_variants(path, *_held_out(self.dls), files)
     return Path(path)
 
 @patch
@@ -324,7 +332,7 @@ def _check_bundle(self:Learner, path, temperature, n=8):
     files = [o for o in self.dls.valid.items if isinstance(o, (str, Path))][:n]
     if not files: return
     with self.no_bar(), self.no_logging(): z = self.get_preds(dl=self.dls.test_dl(files, num_workers=0), act=noop)[0]
-    diff = (F.softmax(z/temperature, 1).numpy()-Predictor(path).probs(files)).__abs__().max()
+    diff = (F.softmax(z/temperature, 1).numpy()-Predictor(path, 'fp32').probs(files)).__abs__().max()
     if diff<=1e-3: return
     shutil.rmtree(path)
     raise ValueError(f'The bundle would not answer as the learner does (probabilities differ by {diff:.3f}): its pictures are not '

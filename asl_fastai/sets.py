@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['letters', 'digits', 'vocabs', 'max_pixels', 'DATASETS', 'kaggle_input', 'class_of', 'vocab_of', 'label_of',
-           'folder_label', 'labeller', 'frame_of', 'picture_files', 'open_picture', 'content_hash', 'Dataset',
-           'datasets_table', 'data_root', 'parts_of', 'judged_part', 'get_data', 'find_set', 'is_for_judging',
-           'seen_in_judging', 'prepare_sample']
+           'folder_label', 'labeller', 'frame_of', 'walk_pictures', 'picture_files', 'open_picture', 'content_hash',
+           'Dataset', 'datasets_table', 'data_root', 'parts_of', 'judged_part', 'get_data', 'find_set',
+           'is_for_judging', 'seen_in_judging', 'prepare_sample']
 
 # %% ../nbs/00_sets.ipynb #786334bb
 import hashlib,lzma,os,re,shutil,struct,subprocess,sys
@@ -87,26 +87,33 @@ def frame_of(
     m = re.fullmatch(r'(?:\D*|\d_)(\d+)(?:_test)?', Path(path).stem, re.I)
     return int(m[1]) if m else None
 
-# %% ../nbs/00_sets.ipynb #5a74cda3
+# %% ../nbs/00_sets.ipynb #6cc51378
 _suffixes = {'.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.webp', '.gif', '.tif', '.tiff', '.ppm', '.pgm', '.avif'}
 
 def _natural(path): return [int(o) if i%2 else o for i,o in enumerate(re.split('([0-9]+)', str(path).lower()))]
 
 def _files(folder):
     for d,subs,names in os.walk(folder, followlinks=True):
-        subs[:] = [o for o in subs if not o.startswith(('.', '__MACOSX'))]
-        yield from (Path(d)/o for o in names if not o.startswith('.'))
+        subs[:] = sorted((o for o in subs if not o.startswith(('.', '__MACOSX'))), key=_natural)
+        yield from (Path(d)/o for o in sorted(names, key=_natural) if not o.startswith('.'))
 
 def _pictures(folder): return [o for o in _files(folder) if o.suffix.lower() in _suffixes]
 
-# %% ../nbs/00_sets.ipynb #2a899f27
+# %% ../nbs/00_sets.ipynb #7fd1b465
+def walk_pictures(
+    folder:Path|str, # Where to look, in all folders below too
+): # A generator of paths: a folder's own pictures in natural order, then those of the folders in it
+    "Every picture file below `folder`, one after another. `ValueError`, from the first step on, when there is none, or no such folder"
+    if not Path(folder).is_dir(): raise ValueError(f'There is no folder {folder}')
+    n = 0
+    for n,o in enumerate((o for o in _files(folder) if o.suffix.lower() in _suffixes), 1): yield o
+    if not n: raise ValueError(f'There are no pictures in {folder}: files ending in {" ".join(sorted(_suffixes))} are looked for')
+
 def picture_files(
     folder:Path|str, # Where to look, in all folders below too
 ) -> list: # Paths, in natural order
     "Every picture file below `folder`. `ValueError` when there is none, or no such folder"
-    if not Path(folder).is_dir(): raise ValueError(f'There is no folder {folder}')
-    if found := sorted(_pictures(folder), key=_natural): return found
-    raise ValueError(f'There are no pictures in {folder}: files ending in {" ".join(sorted(_suffixes))} are looked for')
+    return sorted(walk_pictures(folder), key=_natural)
 
 # %% ../nbs/00_sets.ipynb #6998ea92
 max_pixels = 64_000_000 # Of a picture that `open_picture` takes: 64 megapixels

@@ -1,10 +1,10 @@
-"""Does cost grow in proportion? A store, a training epoch and the doctor, for ever more pictures
+"""Does cost grow in proportion? A store, a training epoch, the doctor and prediction, for ever more pictures
 
 python benchmarks/growth.py [COUNT ...]     1,000 and 4,000 pictures unless told; 1000 10000 100000 takes about half an hour on two cores
 
 The pictures are the rendered sample's, as hard links, as often as needed. Each figure comes from a process of its own. Memory without the pages of
 files (`anonymous_mb`) is what stays flat; the store's array itself belongs to the disk."""
-import contextlib, json, os, sys, tempfile
+import contextlib, json, os, shutil, sys, tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -21,36 +21,44 @@ def linked(folder, n):
         os.link(f, at/f'{label_of(f)}{i+1}.jpg')
     return folder
 
-def store(folder):
+def store(folder, model):
     "Decoding everything at 128 pixels"
     from asl_fastai.store import build_store
     return seconds(lambda: build_store(folder, folder.parent/'store', progress=False))
 
-def epoch(folder):
+def epoch(folder, model):
     "A training epoch of a small network on a store; what is built for it does not count"
     from asl_fastai.all import asl_dls, asl_learner
     learn = asl_learner(asl_dls(folder, 'random', size=32, bs=128, store=True), 'resnet18', None).to_fast()
     with learn.no_bar(), learn.no_logging(): return seconds(lambda: learn.fit(1, 1e-3))
 
-def doctor(folder):
+def doctor(folder, model):
     "The examination of a folder"
     from asl_fastai.doctor import examine
     return seconds(lambda: examine(folder))
 
-works = dict(store=store, epoch=epoch, doctor=doctor)
+def predict(folder, model):
+    "A row for each picture, by a small network at 64 pixels"
+    from asl_fastai.bundle import Predictor
+    return seconds(lambda: Predictor(model, 'fp32').predict_folder(folder, folder.parent/'answers.csv', progress=False))
+
+works = dict(store=store, epoch=epoch, doctor=doctor, predict=predict)
 
 if __name__=='__main__':
     if sys.argv[1:] and sys.argv[1] in works:
-        with contextlib.redirect_stdout(None): took = works[sys.argv[1]](Path(sys.argv[2]))
+        with contextlib.redirect_stdout(None): took = works[sys.argv[1]](Path(sys.argv[2]), sys.argv[3])
         print(json.dumps(dict(seconds=took, anonymous_mb=anonymous_mb(), peak_mb=peak_mb())))
         sys.exit()
     from asl_fastai.sets import data_root
     rows = []
+    models = tempfile.mkdtemp()
+    model = fresh(Path(__file__).with_name('predict.py'), '--one', 'make', 'mobilenet_v3_small', 64, models)['path']
     for n in map(int, sys.argv[1:] or (1000, 4000)):
         with tempfile.TemporaryDirectory(dir=data_root(), prefix='.growth') as d:
             (folder := Path(d)/'pictures').mkdir()
             linked(folder, n)
-            rows += [dict(work=w, pictures=n, **fresh(__file__, w, folder, ASL_DATA=d)) for w in works]
+            rows += [dict(work=w, pictures=n, **fresh(__file__, w, folder, model, ASL_DATA=d)) for w in works]
+    shutil.rmtree(models)
     df = pd.DataFrame(rows)
     df['microseconds each'] = 1e6*df.seconds/df.pictures
     say('growth', df.set_index('work'))

@@ -4,7 +4,7 @@ import ast, configparser, json, re, subprocess, sys, tomllib, zipfile
 import pytest
 from conftest import repo
 
-rooms = 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data fast bundle learner scores report evaluate runs cli all'.split()
+rooms = 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data fast card engines jobs variants bundle cluster learner scores report evaluate runs cli all'.split()
 
 def imports_of(room):
     "Which of our modules a module imports, wherever in it"
@@ -51,7 +51,7 @@ def modules_after(code, folder):
     out = subprocess.run([sys.executable, file], capture_output=True, text=True, cwd=repo, check=True).stdout
     return set(out.splitlines()[-1].split())
 
-@pytest.mark.parametrize('module', ['asl_fastai', 'asl_fastai.cli', 'asl_fastai.sets', 'asl_fastai.doctor', 'asl_fastai.store', 'asl_fastai.bundle', 'asl_fastai.evaluate'])
+@pytest.mark.parametrize('module', ['asl_fastai', 'asl_fastai.cli', 'asl_fastai.sets', 'asl_fastai.doctor', 'asl_fastai.store', 'asl_fastai.bundle', 'asl_fastai.variants', 'asl_fastai.evaluate'])
 def test_what_needs_no_torch_loads_none(module, tmp_path):
     assert not {'torch', 'fastai', 'torchvision', 'timm'} & modules_after(f'from {module} import *', tmp_path)
 

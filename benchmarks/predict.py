@@ -1,0 +1,102 @@
+"""From file to label: `learn.predict` against `Predictor` in every precision and runtime there is, and folders with smaller networks
+
+python benchmarks/predict.py [--size 200] [--repeats 3] [--calls 100] [--arch resnet18] [--folder resnet18:128:int8 ...] [--pictures 3000]
+
+Each way runs in a process of its own, in turn, on the same pictures and with the same weights (random: speed does not depend on them).
+p50 and p95 are milliseconds from file to label, `start` the seconds from the start of the process to its first answer."""
+import argparse, os, tempfile, time
+from pathlib import Path
+
+from _bench import fresh, gflop_of, gflops, in_turn, peak_mb, say
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for k,v in dict(size=200, repeats=3, calls=100, pictures=3000).items(): p.add_argument(f'--{k}', type=int, default=v)
+    p.add_argument('--arch', default='resnet18')
+    p.add_argument('--folder', nargs='*', default=['resnet18:128:int8', 'resnet18:128:bf16', 'resnet18:96:bf16', 'mobilenet_v3_small:128:bf16'])
+    p.add_argument('--one', nargs='*')
+    return p.parse_args()
+
+def files():
+    "Rendered pictures of 200x200 pixels"
+    from asl_fastai.sets import get_data, picture_files
+    return picture_files(get_data('sample'))
+
+def published(bundle, size):
+    "`learn.predict` of the published notebook's code, with the network of a bundle"
+    import torch, torchvision
+    from fastai.vision.all import CategoryBlock, DataBlock, ImageBlock, RandomSplitter, Resize, parent_label, vision_learner
+    from asl_fastai.bundle import load_bundle
+    b = load_bundle(bundle)
+    asl = DataBlock(blocks=(ImageBlock, CategoryBlock), splitter=RandomSplitter(valid_pct=0.2, seed=42), get_y=parent_label, item_tfms=Resize(size))
+    learn = vision_learner(asl.dataloaders([o for o in files() if o.parent.name in b.vocab]), getattr(torchvision.models, b.card['architecture']), pretrained=False)
+    learn.model.load_state_dict({k: torch.from_numpy(v.copy()) for k,v in b.weights().items()})
+    def predict(o):
+        with learn.no_bar(): return learn.predict(o)
+    return predict
+
+def make(arch, size, folder):
+    "A bundle with all variants, whatever they lose: the weights are random"
+    from asl_fastai.variants import add_variants
+    from asl_fastai.data import asl_dls
+    from asl_fastai.learner import asl_learner
+    dls, path = asl_dls('sample', classes=['A', 'B', 'C', 'V'], size=int(size), bs=16), Path(folder)/f'{arch}-{size}'
+    learn = asl_learner(dls, arch, None, seed=0)
+    learn.to_bundle(path)
+    add_variants(path, dls.valid.items[:8], [dls.vocab[0]]*8, dls.train.items, limit=100)
+    return dict(path=str(path), gflop=gflop_of(learn.model, int(size)), fp32=gflops(__import__('torch').float32), bf16=gflops(__import__('torch').bfloat16))
+
+def timed(f, pictures):
+    "Milliseconds of each call"
+    import numpy as np
+    times = []
+    for o in pictures:
+        start = time.perf_counter()
+        f(o)
+        times.append(1e3*(time.perf_counter()-start))
+    return dict(p50=np.median(times), p95=np.percentile(times, 95))
+
+def answer(bundle, way, size, calls):
+    "p50, p95, start and memory of one way"
+    pictures = [str(o) for o in files()[:int(calls)]]
+    if way=='plain': f = published(bundle, int(size))
+    else:
+        from asl_fastai.bundle import Predictor
+        f = Predictor(bundle, *way.split()).predict
+    f(pictures[0])
+    start = time.time()-float(os.environ['BEGAN'])
+    return dict(timed(f, pictures), start=start, peak_mb=peak_mb())
+
+def folder(bundle, precision, n):
+    "Pictures a second, file to row, after the start"
+    from asl_fastai.bundle import Predictor
+    predictor, pictures = Predictor(bundle, precision), files()
+    todo = [pictures[i%len(pictures)] for i in range(int(n))]
+    start = time.perf_counter()
+    found = sum(not o[-1] for o in predictor.rows(todo))
+    return dict(per_s=found/(time.perf_counter()-start), peak_mb=peak_mb())
+
+def ways():
+    "What can be had here"
+    from asl_fastai.engines import native_bf16, runtimes, find_spec
+    there = [o for o in runtimes if find_spec(o)]
+    return ['plain', *(f'{p} {r}' for r in there for p in ('fp32', 'int8', *(['bf16'] if r=='openvino' and native_bf16() else [])))]
+
+if __name__=='__main__':
+    o = arguments()
+    if o.one:
+        import json
+        what, *args = o.one
+        print(json.dumps(dict(make=make, answer=answer, folder=folder)[what](*args)))
+        raise SystemExit
+    with tempfile.TemporaryDirectory() as tmp:
+        made = fresh(__file__, '--one', 'make', o.arch, o.size, tmp)
+        ask = lambda way: lambda: fresh(__file__, '--one', 'answer', made['path'], way, o.size, o.calls, BEGAN=str(time.time()))
+        table = in_turn({w: ask(w) for w in ways()}, o.repeats)
+        table['ratio'] = table.p50['plain']/table.p50
+        table['p95/p50'] = table.p95/table.p50
+        say(f'predict {o.arch} {o.size}', table, limit_ms=dict(fp32=1e3*made['gflop']/made['fp32'], bf16=1e3*made['gflop']/made['bf16']), gflop=made['gflop'])
+        bundles = {tuple(c.split(':')[:2]): None for c in o.folder}
+        bundles = {k: fresh(__file__, '--one', 'make', *k, tmp)['path'] for k in bundles}
+        label = lambda c: lambda: fresh(__file__, '--one', 'folder', bundles[tuple(c.split(':')[:2])], c.split(':')[2], o.pictures)
+        say('predict folder', in_turn({c: label(c) for c in o.folder}, o.repeats), pictures=o.pictures)
