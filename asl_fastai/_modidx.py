@@ -519,6 +519,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'asl_fastai.store._from_csv': ('store.html#_from_csv', 'asl_fastai/store.py'),
                                   'asl_fastai.store._from_files': ('store.html#_from_files', 'asl_fastai/store.py'),
                                   'asl_fastai.store._is_csv': ('store.html#_is_csv', 'asl_fastai/store.py'),
+                                  'asl_fastai.store._put': ('store.html#_put', 'asl_fastai/store.py'),
                                   'asl_fastai.store._table': ('store.html#_table', 'asl_fastai/store.py'),
                                   'asl_fastai.store._write': ('store.html#_write', 'asl_fastai/store.py'),
                                   'asl_fastai.store._wrong_with': ('store.html#_wrong_with', 'asl_fastai/store.py'),

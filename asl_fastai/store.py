@@ -70,7 +70,7 @@ def _csv_table(file):
     except ValueError as e: raise ValueError(f'{file} is no CSV of pictures: a column "label" and 784 columns of grey values were expected ({e})') from None
     return pd.DataFrame(dict(file=labels.index.astype(str), bytes=file.stat().st_size, changed=file.stat().st_mtime_ns, label=[letters[o] for o in labels]))
 
-# %% ../nbs/02a_store.ipynb #b47b9f38
+# %% ../nbs/02a_store.ipynb #158aac48
 def _folder_table(folder):
     files = picture_files(folder)
     stats = [o.stat() for o in files]
@@ -78,6 +78,10 @@ def _folder_table(folder):
         changed=[o.st_mtime_ns for o in stats], label=[*map(labeller(files), files)]))
 
 def _table(folder): return _csv_table(folder) if _is_csv(folder) else _folder_table(folder)
+
+def _put(f, data):
+    try: f.write(data)
+    except OSError as e: raise OSError(e.errno, f'{e.strerror} at {f.name}: make room there, or set ASL_DATA to a folder on another disk') from e
 
 def _write(at, folder, size, progress):
     "Fills the empty folder `at`"
@@ -89,7 +93,7 @@ def _write(at, folder, size, progress):
         np.lib.format.write_array_header_1_0(f, dict(descr='|u1', fortran_order=False, shape=shape))
         for pics,hs in parts:
             data = np.stack(pics).tobytes()
-            f.write(data)
+            _put(f, data)
             hashes,crc = hashes+[*hs],zlib.crc32(data, crc)
             bar.update(len(hs))
     table.assign(hash=np.array(hashes, np.uint64)).to_csv(at/'pictures.csv', index=False)
