@@ -70,7 +70,7 @@ def _csv_table(file):
     except ValueError as e: raise ValueError(f'{file} is no CSV of pictures: a column "label" and 784 columns of grey values were expected ({e})') from None
     return pd.DataFrame(dict(file=labels.index.astype(str), bytes=file.stat().st_size, changed=file.stat().st_mtime_ns, label=[letters[o] for o in labels]))
 
-# %% ../nbs/02a_store.ipynb #158aac48
+# %% ../nbs/02a_store.ipynb #5169b749
 def _folder_table(folder):
     files = picture_files(folder)
     stats = [o.stat() for o in files]
@@ -79,6 +79,7 @@ def _folder_table(folder):
 
 def _table(folder): return _csv_table(folder) if _is_csv(folder) else _folder_table(folder)
 
+# %% ../nbs/02a_store.ipynb #f0f1a627
 def _put(f, data):
     try: f.write(data)
     except OSError as e: raise OSError(e.errno, f'{e.strerror} at {f.name}: make room there, or set ASL_DATA to a folder on another disk') from e
