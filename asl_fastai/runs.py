@@ -6,8 +6,9 @@
 __all__ = ['RunConfig', 'check_config', 'run_dls', 'claim_folder', 'own_tests', 'plot_rates', 'plot_training', 'write_report',
            'headline', 'train_run']
 
-# %% ../nbs/09_runs.ipynb #45d154b3
+# %% ../nbs/09_runs.ipynb #f7a2c02f
 from .learner import *
+from .distributed import *
 from .evaluate import *
 from .report import axes, styled
 from .data import *
@@ -56,11 +57,12 @@ def run_dls(
     "The DataLoaders of a run"
     return asl_dls(cfg.data, cfg.split, cfg.parts, cfg.group, cfg.seed, cfg.fraction, cfg.bs, classes=cfg.classes, size=cfg.size)
 
-# %% ../nbs/09_runs.ipynb #5a5540b3
+# %% ../nbs/09_runs.ipynb #2373b28a
 def claim_folder(
     cfg:RunConfig, # Choices of this run
     out:Path, # Its folder
     resume:bool, # Go on with the run that is there?
+    processes:int=1, # That train together
 ) -> dict: # What an earlier start of the run found out; empty as a rule
     "Takes `out` for this run. `FileExistsError` when there is one, `ValueError` when it was begun with other choices"
     if not (out/'config.json').exists(): return {}
@@ -71,6 +73,8 @@ def claim_folder(
     for o in out.glob('.*.tmp'): shutil.rmtree(o) if o.is_dir() else o.unlink()
     if other: raise ValueError(f'{out} was begun with {other[0]}={old.get(other[0])!r}, not {getattr(cfg, other[0])!r}: '
         'resume with the same choices, or choose another folder')
+    if (n := old['found'].get('processes', 1))!=processes: raise ValueError(
+        f'{out} was begun with processes={n}, not {processes}: launch as many, or choose another folder')
     return old['found']
 
 # %% ../nbs/09_runs.ipynb #1249870f
@@ -86,10 +90,18 @@ def _find_lr(learn, cfg):
     curve = [[float(f'{float(o):.4g}') for o in x] for x in (learn.recorder.lrs, learn.recorder.losses)]
     return dict(lr=float(f'{float(lrs.valley):.2g}'), suggested={k: float(f'{float(v):.3g}') for k,v in lrs._asdict().items()}, curve=curve)
 
-# %% ../nbs/09_runs.ipynb #3cc899a3
+# %% ../nbs/09_runs.ipynb #609fdd34
 def _set_names(sets):
     names = [Path(o).name for o in sets]
     return [n if names.count(n)==1 else '-'.join(Path(o).parts[-2:]) for n,o in zip(names, sets)]
+
+def _find_out(learn, cfg, out, processes):
+    "What the run needs to know before it trains, kept in config.json"
+    dls = learn.dls
+    found = dict(split=dls.split, weights=learn.weights, device=str(dls.device), processes=processes, bs=dls.bs, classes=list(dls.vocab),
+        train=len(dls.train_ds), valid=len(dls.valid_ds), **(_find_lr(learn, cfg) if cfg.lr=='find' else dict(lr=cfg.lr)))
+    write_json(out/'config.json', dict(asdict(cfg), found=found))
+    return found
 
 def _judge(learn, cfg, out):
     evs = {'validation': evaluate(learn, learn.dls.valid, name='validation')}
@@ -170,7 +182,14 @@ def headline(
     return '\n'.join(f'{k:20} accuracy {e.accuracy:.4f}, 95 % interval {e.interval[0]:.4f} to {e.interval[1]:.4f}, {e.n} pictures'
         + ''.join(f'; {m}' for m in e.marks) for k,e in evs.items())
 
-# %% ../nbs/09_runs.ipynb #5258cb5a
+# %% ../nbs/09_runs.ipynb #5e434101
+def _finish(learn, cfg, found, out, pictures):
+    evs = _judge(learn, cfg, out)
+    learn.to_bundle(out/'bundle', scores={k: dict(accuracy=e.accuracy, n=e.n, marks=list(e.marks)) for k,e in evs.items()}, trained_on=list(map(str, cfg.data)))
+    write_report(learn, cfg, found, evs, out, pictures)
+    return evs
+
+# %% ../nbs/09_runs.ipynb #fe2a1505
 def train_run(
     cfg:RunConfig, # Choices
     out:Path|str, # The run's folder
@@ -178,24 +197,18 @@ def train_run(
     pictures:bool=True, # Show pictures of the data in the report?
 ) -> dict|None: # Name to Evaluation, 'validation' first; None when there was nothing to do
     "Trains, judges, packs and reports, in `out`. `ValueError`, `FileExistsError` or `FileNotFoundError` say what stands in the way"
-    out = Path(out)
-    check_config(cfg)
-    found = claim_folder(cfg, out, resume)
-    if found and (out/'report.html').exists(): return print(f'{out} is complete: nothing to do')
-    for o in cfg.test: find_set(o)
+    out,processes = Path(out),join()
+    from_rank0(check_config, cfg)
+    found = from_rank0(claim_folder, cfg, out, resume, processes)
+    if found and (out/'report.html').exists(): return from_rank0(print, f'{out} is complete: nothing to do')
+    for o in cfg.test: from_rank0(find_set, o)
     set_seed(cfg.seed)
-    dls = run_dls(cfg)
-    print(leak_report(dls))
+    dls = after_rank0(run_dls, cfg)
+    from_rank0(lambda: print(leak_report(dls)))
     if not cfg.epochs: return
-    learn = asl_learner(dls, cfg.arch, cfg.weights, seed=cfg.seed, allow_test_data=cfg.allow_test_data, path=out, model_dir='.')
-    print(f'weights: {learn.weights}')
-    out.mkdir(parents=True, exist_ok=True)
-    if not found:
-        found = dict(split=dls.split, weights=learn.weights, device=str(dls.device), bs=dls.bs, classes=list(dls.vocab),
-            train=len(dls.train_ds), valid=len(dls.valid_ds), **(_find_lr(learn, cfg) if cfg.lr=='find' else dict(lr=cfg.lr)))
-        write_json(out/'config.json', dict(asdict(cfg), found=found))
-    _fit(learn, cfg, out, found['lr'], resume)
-    evs = _judge(learn, cfg, out)
-    learn.to_bundle(out/'bundle', scores={k: dict(accuracy=e.accuracy, n=e.n, marks=list(e.marks)) for k,e in evs.items()}, trained_on=list(map(str, cfg.data)))
-    write_report(learn, cfg, found, evs, out, pictures)
-    return evs
+    learn = after_rank0(asl_learner, dls, cfg.arch, cfg.weights, seed=cfg.seed, allow_test_data=cfg.allow_test_data, path=out, model_dir='.')
+    from_rank0(print, f'weights: {learn.weights}')
+    found = found or from_rank0(_find_out, learn, cfg, out, processes)
+    with all_ranks(learn): _fit(learn, cfg, out, found['lr'], resume)
+    if rank_distrib(): return
+    with alone(): return _finish(learn, cfg, found, out, pictures)
