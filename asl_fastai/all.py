@@ -22,6 +22,7 @@ from .bundle import *
 from .learner import *
 from .scores import *
 from .report import *
+from .distributed import *
 from .evaluate import *
 from .runs import *
 from .cli import *

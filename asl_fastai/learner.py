@@ -205,7 +205,7 @@ class EpochSeed(Callback):
         set_seed(s)
         self.dls.train.rng = random.Random(s)
 
-# %% ../nbs/07_learner.ipynb #775517fb
+# %% ../nbs/07_learner.ipynb #d2987956
 class EpochLog(Callback):
     "Writes what the `Recorder` logs to a CSV file, a row an epoch over all fits"
     order = Recorder.order+11
@@ -217,7 +217,7 @@ class EpochLog(Callback):
         if rank_distrib(): return
         with whole_file(self.fname) as f: csv.writer(f).writerows([self.recorder.metric_names, *self.rows])
 
-# %% ../nbs/07_learner.ipynb #38d9efb2
+# %% ../nbs/07_learner.ipynb #789c677c
 class Checkpoints(Callback):
     "Keeps `last.pth` and `best.pth` in a folder, and goes on from `last.pth` when `resume` is true"
     order = Recorder.order+10
@@ -241,7 +241,7 @@ class Checkpoints(Callback):
     def _load(self, s):
         self.skip = s['epoch']+1
         get_model(self.model).load_state_dict(s['model'])
-        self.opt.load_state_dict(s['opt'])
+        self.opt.load_state_dict(to_device(s['opt'], one_param(self.model).device))
         self.recorder.smooth_loss.val,self.recorder.smooth_loss.count = tensor(s['smooth']),s['count']
 
     def before_epoch(self):

@@ -6,7 +6,7 @@
 __all__ = ['RunConfig', 'check_config', 'run_dls', 'claim_folder', 'own_tests', 'plot_rates', 'plot_training', 'write_report',
            'headline', 'train_run']
 
-# %% ../nbs/09_runs.ipynb #f7a2c02f
+# %% ../nbs/09_runs.ipynb #45d154b3
 from .learner import *
 from .distributed import *
 from .evaluate import *
@@ -30,7 +30,7 @@ class RunConfig:
     fraction:float = 1. # Share of each class's pictures to use
     epochs:int = 4 # Epochs after the frozen one; without pretrained weights, epochs
     lr:float|str = 1e-2 # Learning rate, or 'find'
-    bs:int = 64 # Pictures a batch
+    bs:int = 64 # Pictures a batch, in each process
     size:int = 128 # Side of the pictures, in pixels
     seed:int = 42 # Of everything
     arch:str = 'resnet18' # What torchvision or timm calls it
@@ -57,7 +57,7 @@ def run_dls(
     "The DataLoaders of a run"
     return asl_dls(cfg.data, cfg.split, cfg.parts, cfg.group, cfg.seed, cfg.fraction, cfg.bs, classes=cfg.classes, size=cfg.size)
 
-# %% ../nbs/09_runs.ipynb #2373b28a
+# %% ../nbs/09_runs.ipynb #5a5540b3
 def claim_folder(
     cfg:RunConfig, # Choices of this run
     out:Path, # Its folder
@@ -90,7 +90,7 @@ def _find_lr(learn, cfg):
     curve = [[float(f'{float(o):.4g}') for o in x] for x in (learn.recorder.lrs, learn.recorder.losses)]
     return dict(lr=float(f'{float(lrs.valley):.2g}'), suggested={k: float(f'{float(v):.3g}') for k,v in lrs._asdict().items()}, curve=curve)
 
-# %% ../nbs/09_runs.ipynb #609fdd34
+# %% ../nbs/09_runs.ipynb #3cc899a3
 def _set_names(sets):
     names = [Path(o).name for o in sets]
     return [n if names.count(n)==1 else '-'.join(Path(o).parts[-2:]) for n,o in zip(names, sets)]
@@ -182,33 +182,33 @@ def headline(
     return '\n'.join(f'{k:20} accuracy {e.accuracy:.4f}, 95 % interval {e.interval[0]:.4f} to {e.interval[1]:.4f}, {e.n} pictures'
         + ''.join(f'; {m}' for m in e.marks) for k,e in evs.items())
 
-# %% ../nbs/09_runs.ipynb #5e434101
+# %% ../nbs/09_runs.ipynb #ee4a8beb
 def _finish(learn, cfg, found, out, pictures):
     evs = _judge(learn, cfg, out)
     learn.to_bundle(out/'bundle', scores={k: dict(accuracy=e.accuracy, n=e.n, marks=list(e.marks)) for k,e in evs.items()}, trained_on=list(map(str, cfg.data)))
     write_report(learn, cfg, found, evs, out, pictures)
     return evs
 
-# %% ../nbs/09_runs.ipynb #fe2a1505
+# %% ../nbs/09_runs.ipynb #5258cb5a
 def train_run(
     cfg:RunConfig, # Choices
     out:Path|str, # The run's folder
     resume:bool=False, # Go on with the run that is there?
     pictures:bool=True, # Show pictures of the data in the report?
-) -> dict|None: # Name to Evaluation, 'validation' first; None when there was nothing to do
+) -> dict|None: # Name to Evaluation, 'validation' first; None when there was nothing to do, and on ranks other than 0
     "Trains, judges, packs and reports, in `out`. `ValueError`, `FileExistsError` or `FileNotFoundError` say what stands in the way"
     out,processes = Path(out),join()
-    from_rank0(check_config, cfg)
+    on_rank0(check_config, cfg)
     found = from_rank0(claim_folder, cfg, out, resume, processes)
-    if found and (out/'report.html').exists(): return from_rank0(print, f'{out} is complete: nothing to do')
-    for o in cfg.test: from_rank0(find_set, o)
+    if found and (out/'report.html').exists(): return on_rank0(print, f'{out} is complete: nothing to do')
+    for o in cfg.test: on_rank0(find_set, o)
     set_seed(cfg.seed)
     dls = after_rank0(run_dls, cfg)
-    from_rank0(lambda: print(leak_report(dls)))
+    on_rank0(check_shares, dls, processes)
+    on_rank0(lambda: print(leak_report(dls)))
     if not cfg.epochs: return
     learn = after_rank0(asl_learner, dls, cfg.arch, cfg.weights, seed=cfg.seed, allow_test_data=cfg.allow_test_data, path=out, model_dir='.')
-    from_rank0(print, f'weights: {learn.weights}')
+    on_rank0(print, f'weights: {learn.weights}')
     found = found or from_rank0(_find_out, learn, cfg, out, processes)
     with all_ranks(learn): _fit(learn, cfg, out, found['lr'], resume)
-    if rank_distrib(): return
-    with alone(): return _finish(learn, cfg, found, out, pictures)
+    return on_rank0(_finish, learn, cfg, found, out, pictures)
