@@ -206,7 +206,7 @@ class EpochSeed(Callback):
         set_seed(s)
         self.dls.train.rng = random.Random(s)
 
-# %% ../nbs/07_learner.ipynb #d2987956
+# %% ../nbs/07_learner.ipynb #5e2ecab5
 class EpochLog(Callback):
     "Writes what the `Recorder` logs to a CSV file, a row an epoch over all fits"
     order = Recorder.order+11
@@ -215,9 +215,10 @@ class EpochLog(Callback):
     ): self.fname,self.rows = Path(fname),[]
     def after_epoch(self):
         self.rows.append([len(self.rows), *self.recorder.log[1:]])
+        if rank_distrib(): return
         with whole_file(self.fname) as f: csv.writer(f).writerows([self.recorder.metric_names, *self.rows])
 
-# %% ../nbs/07_learner.ipynb #789c677c
+# %% ../nbs/07_learner.ipynb #6db63590
 class Checkpoints(Callback):
     "Keeps `last.pth` and `best.pth` in a folder, and goes on from `last.pth` when `resume` is true"
     order = Recorder.order+10
@@ -240,8 +241,8 @@ class Checkpoints(Callback):
 
     def _load(self, s):
         self.skip = s['epoch']+1
-        self.model.load_state_dict(s['model'])
-        self.opt.load_state_dict(s['opt'])
+        get_model(self.model).load_state_dict(s['model'])
+        self.opt.load_state_dict(to_device(s['opt'], one_param(self.model).device))
         self.recorder.smooth_loss.val,self.recorder.smooth_loss.count = tensor(s['smooth']),s['count']
 
     def before_epoch(self):
@@ -255,7 +256,7 @@ class Checkpoints(Callback):
         if self.epoch<self.skip: return
         log = [o.item() if hasattr(o, 'item') else o for o in self.recorder.log[:len(self.recorder.metric_names)-1]]
         self.rows.append([*log, time.time()-self.recorder.start_epoch])
-        model,opt = self.model.state_dict(),self.opt.state_dict()
+        model,opt = get_model(self.model).state_dict(),self.opt.state_dict()
         if self._best(): self._write('best.pth', dict(model=model, opt=opt))
         sm = self.recorder.smooth_loss
         self._write('last.pth', dict(model=model, opt=dict(opt, hypers=[{k: float(v) for k,v in h.items()} for h in opt['hypers']]), rows=self.rows, n_fit=self.n_fit,
@@ -266,6 +267,7 @@ class Checkpoints(Callback):
         return self.rows[-1][i]<=min(r[i] for r in self.rows)
 
     def _write(self, name, state):
+        if rank_distrib(): return
         with whole_file(self.folder/name, 'wb') as f: torch.save(state, f)
 
 # %% ../nbs/07_learner.ipynb #16a572a3

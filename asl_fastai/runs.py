@@ -6,9 +6,10 @@
 __all__ = ['RunConfig', 'check_config', 'run_dls', 'claim_folder', 'own_tests', 'plot_rates', 'plot_training', 'write_report',
            'headline', 'train_run']
 
-# %% ../nbs/09_runs.ipynb #71c5ab89
+# %% ../nbs/09_runs.ipynb #aa217d0e
 from .fast import *
 from .learner import *
+from .distributed import *
 from .evaluate import *
 from .report import axes, styled
 from .data import *
@@ -17,7 +18,7 @@ from .sets import *
 from fastai.vision.all import *
 from dataclasses import asdict, dataclass, field, fields
 
-# %% ../nbs/09_runs.ipynb #4fcaf82a
+# %% ../nbs/09_runs.ipynb #dd0d701f
 @dataclass
 class RunConfig:
     "Every choice of a training run"
@@ -30,7 +31,7 @@ class RunConfig:
     fraction:float = 1. # Share of each class's pictures to use
     epochs:int = 4 # Epochs after the frozen one; without pretrained weights, epochs
     lr:float|str = 1e-2 # Learning rate, or 'find'
-    bs:int = 64 # Pictures a batch
+    bs:int = 64 # Pictures a batch, in each process
     size:int = 128 # Side of the pictures, in pixels
     seed:int = 42 # Of everything
     arch:str = 'resnet18' # What torchvision or timm calls it
@@ -62,11 +63,12 @@ def run_dls(
     return asl_dls(cfg.data, cfg.split, cfg.parts, cfg.group, cfg.seed, cfg.fraction, cfg.bs, classes=cfg.classes, size=cfg.size,
         store=cfg.fast!='plain')
 
-# %% ../nbs/09_runs.ipynb #5a5540b3
+# %% ../nbs/09_runs.ipynb #12e05d17
 def claim_folder(
     cfg:RunConfig, # Choices of this run
     out:Path, # Its folder
     resume:bool, # Go on with the run that is there?
+    processes:int=1, # That train together
 ) -> dict: # What an earlier start of the run found out; empty as a rule
     "Takes `out` for this run. `FileExistsError` when there is one, `ValueError` when it was begun with other choices"
     if not (out/'config.json').exists(): return {}
@@ -77,6 +79,8 @@ def claim_folder(
     for o in out.glob('.*.tmp'): shutil.rmtree(o) if o.is_dir() else o.unlink()
     if other: raise ValueError(f'{out} was begun with {other[0]}={old.get(other[0])!r}, not {getattr(cfg, other[0])!r}: '
         'resume with the same choices, or choose another folder')
+    if (n := old['found'].get('processes', 1))!=processes: raise ValueError(
+        f'{out} was begun with processes={n}, not {processes}: launch as many, or choose another folder')
     return old['found']
 
 # %% ../nbs/09_runs.ipynb #666bcf5e
@@ -92,10 +96,18 @@ def _find_lr(learn, cfg):
     curve = [[float(f'{float(o):.4g}') for o in x] for x in (learn.recorder.lrs, learn.recorder.losses)]
     return dict(lr=float(f'{float(lrs.valley):.2g}'), suggested={k: float(f'{float(v):.3g}') for k,v in lrs._asdict().items()}, curve=curve)
 
-# %% ../nbs/09_runs.ipynb #3cc899a3
+# %% ../nbs/09_runs.ipynb #337d7ae1
 def _set_names(sets):
     names = [Path(o).name for o in sets]
     return [n if names.count(n)==1 else '-'.join(Path(o).parts[-2:]) for n,o in zip(names, sets)]
+
+def _find_out(learn, cfg, out, processes):
+    "What the run needs to know before it trains, kept in config.json"
+    dls = learn.dls
+    found = dict(split=dls.split, weights=learn.weights, fast=learn.fast, device=str(dls.device), processes=processes, bs=dls.bs, classes=list(dls.vocab),
+        train=len(dls.train_ds), valid=len(dls.valid_ds), **(_find_lr(learn, cfg) if cfg.lr=='find' else dict(lr=cfg.lr)))
+    write_json(out/'config.json', dict(asdict(cfg), found=found))
+    return found
 
 def _judge(learn, cfg, out):
     evs = {'validation': evaluate(learn, learn.dls.valid, name='validation')}
@@ -176,33 +188,34 @@ def headline(
     return '\n'.join(f'{k:20} accuracy {e.accuracy:.4f}, 95 % interval {e.interval[0]:.4f} to {e.interval[1]:.4f}, {e.n} pictures'
         + ''.join(f'; {m}' for m in e.marks) for k,e in evs.items())
 
-# %% ../nbs/09_runs.ipynb #2c31a0a9
+# %% ../nbs/09_runs.ipynb #c9963384
+def _finish(learn, cfg, found, out, pictures):
+    evs = _judge(learn, cfg, out)
+    learn.to_bundle(out/'bundle', scores={k: dict(accuracy=e.accuracy, n=e.n, marks=list(e.marks)) for k,e in evs.items()}, trained_on=list(map(str, cfg.data)))
+    write_report(learn, cfg, found, evs, out, pictures)
+    return evs
+
+# %% ../nbs/09_runs.ipynb #c12fde0a
 def train_run(
     cfg:RunConfig, # Choices
     out:Path|str, # The run's folder
     resume:bool=False, # Go on with the run that is there?
     pictures:bool=True, # Show pictures of the data in the report?
-) -> dict|None: # Name to Evaluation, 'validation' first; None when there was nothing to do
+) -> dict|None: # Name to Evaluation, 'validation' first; None when there was nothing to do, and on ranks other than 0
     "Trains, judges, packs and reports, in `out`. `ValueError`, `FileExistsError` or `FileNotFoundError` say what stands in the way"
-    out = Path(out)
-    check_config(cfg)
-    found = claim_folder(cfg, out, resume)
-    if found and (out/'report.html').exists(): return print(f'{out} is complete: nothing to do')
-    for o in cfg.test: find_set(o)
+    out,processes = Path(out),join()
+    on_rank0(check_config, cfg)
+    found = from_rank0(claim_folder, cfg, out, resume, processes)
+    if found and (out/'report.html').exists(): return on_rank0(print, f'{out} is complete: nothing to do')
+    for o in cfg.test: on_rank0(find_set, o)
     set_seed(cfg.seed)
-    dls = run_dls(cfg)
-    print(leak_report(dls))
+    dls = after_rank0(run_dls, cfg)
+    on_rank0(check_shares, dls, processes)
+    on_rank0(lambda: print(leak_report(dls)))
     if not cfg.epochs: return
-    learn = asl_learner(dls, cfg.arch, cfg.weights, seed=cfg.seed, allow_test_data=cfg.allow_test_data, train_bn=not cfg.freeze_bn, path=out, model_dir='.')
-    learn.to_fast(found.get('fast', cfg.fast), cfg.epochs)
-    print(f'weights: {learn.weights}\nfast: {learn.fast}, {ways[learn.fast]}')
-    out.mkdir(parents=True, exist_ok=True)
-    if not found:
-        found = dict(split=dls.split, weights=learn.weights, fast=learn.fast, device=str(dls.device), bs=dls.bs, classes=list(dls.vocab),
-            train=len(dls.train_ds), valid=len(dls.valid_ds), **(_find_lr(learn, cfg) if cfg.lr=='find' else dict(lr=cfg.lr)))
-        write_json(out/'config.json', dict(asdict(cfg), found=found))
-    _fit(learn, cfg, out, found['lr'], resume)
-    evs = _judge(learn, cfg, out)
-    learn.to_bundle(out/'bundle', scores={k: dict(accuracy=e.accuracy, n=e.n, marks=list(e.marks)) for k,e in evs.items()}, trained_on=list(map(str, cfg.data)))
-    write_report(learn, cfg, found, evs, out, pictures)
-    return evs
+    learn = after_rank0(asl_learner, dls, cfg.arch, cfg.weights, seed=cfg.seed, allow_test_data=cfg.allow_test_data, train_bn=not cfg.freeze_bn,
+        path=out, model_dir='.').to_fast(found.get('fast', cfg.fast), cfg.epochs)
+    on_rank0(print, f'weights: {learn.weights}\nfast: {learn.fast}, {ways[learn.fast]}')
+    found = found or from_rank0(_find_out, learn, cfg, out, processes)
+    with all_ranks(learn): _fit(learn, cfg, out, found['lr'], resume)
+    return on_rank0(_finish, learn, cfg, found, out, pictures)

@@ -21,8 +21,9 @@ def published(o):
     "The write-up's code, at this size and with this split"
     from fastai.vision.all import DataBlock, ImageBlock, CategoryBlock, Resize, accuracy, error_rate, get_image_files, parent_label, resnet18, vision_learner
     from asl_fastai.data import split_by
+    from asl_fastai.sets import parts_of
     asl = DataBlock(blocks=(ImageBlock, CategoryBlock), get_items=get_image_files, splitter=split_by(o.split), get_y=parent_label, item_tfms=Resize(o.size))
-    return vision_learner(asl.dataloaders(o.photos), resnet18, metrics=[error_rate, accuracy]),[]
+    return vision_learner(asl.dataloaders(parts_of(o.photos)['train']), resnet18, metrics=[error_rate, accuracy]),[]
 
 def ours(o):
     "Our way with everything on"
