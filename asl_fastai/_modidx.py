@@ -129,6 +129,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                             'asl_fastai/distributed.py'),
                                         'asl_fastai.distributed.ShareTrainer.before_epoch': ( 'distributed.html#sharetrainer.before_epoch',
                                                                                               'asl_fastai/distributed.py'),
+                                        'asl_fastai.distributed._how': ('distributed.html#_how', 'asl_fastai/distributed.py'),
                                         'asl_fastai.distributed._part': ('distributed.html#_part', 'asl_fastai/distributed.py'),
                                         'asl_fastai.distributed.after_rank0': ('distributed.html#after_rank0', 'asl_fastai/distributed.py'),
                                         'asl_fastai.distributed.all_ranks': ('distributed.html#all_ranks', 'asl_fastai/distributed.py'),

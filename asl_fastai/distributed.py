@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['join', 'alone', 'from_rank0', 'on_rank0', 'after_rank0', 'ShareDL', 'check_shares', 'ShareTrainer', 'all_ranks']
 
-# %% ../nbs/07c_distributed.ipynb #aaf2ff9a
+# %% ../nbs/07c_distributed.ipynb #bc8d745a
 try: from accelerate import PartialState
 except ImportError: raise ImportError('Training needs accelerate, which is not installed: pip install accelerate') from None
 
@@ -13,7 +13,7 @@ import atexit
 from datetime import timedelta
 from itertools import cycle, islice
 
-from accelerate.utils import patch_environment
+from accelerate.utils import DistributedDataParallelKwargs, patch_environment
 from fastai.vision.all import *
 from fastai.distributed import DistributedDL, DistributedTrainer
 
@@ -136,8 +136,8 @@ class ShareTrainer(DistributedTrainer):
         if self.training: return
         self.learn.pred,self.learn.yb = self.dl.whole(self.pred),tuple(map(self.dl.whole, self.yb))
 
-# %% ../nbs/07c_distributed.ipynb #08bbb474
-_how = dict(sync_bn=False, mixed_precision='no')
+# %% ../nbs/07c_distributed.ipynb #c2bedcaa
+def _how(): return dict(sync_bn=False, mixed_precision='no', kwargs_handlers=[DistributedDataParallelKwargs(static_graph=True)])
 
 @contextmanager
 def all_ranks(
@@ -147,7 +147,7 @@ def all_ranks(
     if num_distrib()<2: yield learn
     else:
         check_shares(learn.dls, num_distrib())
-        with learn.distrib_ctx(**_how):
+        with learn.distrib_ctx(**_how()):
             learn.remove_cb(DistributedTrainer)
-            learn.add_cb(ShareTrainer(**_how))
+            learn.add_cb(ShareTrainer(**_how()))
             yield learn
