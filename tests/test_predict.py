@@ -1,5 +1,5 @@
 "What `Predictor` and `asl_predict` promise about processes: memory, start, kills, workers that die"
-import csv, os, shutil, signal, subprocess, sys, time
+import csv, os, signal, subprocess, sys, time
 from pathlib import Path
 
 import pytest
