@@ -1,6 +1,6 @@
 """From file to label: `learn.predict` against `Predictor` in every precision and runtime there is, and folders with smaller networks
 
-python benchmarks/predict.py [--size 200] [--repeats 3] [--calls 100] [--arch resnet18] [--folder resnet18:128:int8 ...] [--pictures 3000]
+python benchmarks/predict.py [--size 200] [--repeats 3] [--calls 60] [--arch resnet18] [--folder resnet18:128:int8 ...] [--pictures 2000]
 
 Each way runs in a process of its own, in turn, on the same pictures and with the same weights (random: speed does not depend on them).
 p50 and p95 are milliseconds from file to label, `start` the seconds from the start of the process to its first answer."""
@@ -11,9 +11,9 @@ from _bench import fresh, gflop_of, gflops, in_turn, peak_mb, say
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for k,v in dict(size=200, repeats=3, calls=100, pictures=3000).items(): p.add_argument(f'--{k}', type=int, default=v)
+    for k,v in dict(size=200, repeats=3, calls=60, pictures=2000).items(): p.add_argument(f'--{k}', type=int, default=v)
     p.add_argument('--arch', default='resnet18')
-    p.add_argument('--folder', nargs='*', default=['resnet18:128:int8', 'resnet18:128:bf16', 'resnet18:96:bf16', 'mobilenet_v3_small:128:bf16'])
+    p.add_argument('--folder', nargs='*', default=['resnet18:128:int8', 'mobilenet_v3_small:128:fp32'])
     p.add_argument('--one', nargs='*')
     return p.parse_args()
 

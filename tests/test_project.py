@@ -59,7 +59,7 @@ def test_commands_on_a_bundle_load_no_torch(tiny, some, tmp_path):
     pic = next(some.rglob('*.jpg'))
     for cmd, args in [('asl_predict', ['--model', str(tiny/'bundle'), str(pic)]), ('asl_evaluate', ['--model', str(tiny/'bundle'), '--images', str(some)])]:
         mods = modules_after(f'import sys; sys.argv={[cmd, *args]!r}\nfrom asl_fastai.cli import {cmd}\n{cmd}()', tmp_path)
-        assert 'onnxruntime' in mods and not {'torch', 'fastai'} & mods, cmd
+        assert {'onnxruntime', 'openvino'} & mods and not {'torch', 'fastai'} & mods, cmd
 
 def test_our_names_hide_none_of_fastais():
     code = '''
