@@ -2,7 +2,7 @@
 #               make run DATA=asl_alphabet            Kaggle's 87,000 pictures, or a folder of yours
 #               make run DATA=... TEST="a b" WEIGHTS=FILE ARGS="--epochs 2"
 # make test     sets everything up and runs every test
-# make bench    measures speed and memory here (benchmarks/)
+# make bench    measures speed and memory here, the short way (benchmarks/; KEEP=1 keeps the figures that the docs show)
 # make studies  runs the studies at full size (STUDY=name for one), into nbs/studies/results
 PYTHON ?= python3
 BIN := .venv/bin
@@ -35,7 +35,11 @@ studies: setup
 	@$(BIN)/python nbs/studies/full_size.py $(STUDY)
 
 bench: setup
-	@for f in benchmarks/[a-z]*.py; do $(BIN)/python $$f || exit 1; done
+	@$(BIN)/python benchmarks/render.py 32 2
+	@$(BIN)/python benchmarks/input.py
+	@$(BIN)/python benchmarks/train.py --repeats 1
+	@$(BIN)/python benchmarks/predict.py --repeats 1 --calls 60 --pictures 2000
+	@$(BIN)/python benchmarks/growth.py
 
 readme: setup
 	@$(BIN)/python tests/fresh.py --readme

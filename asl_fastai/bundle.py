@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['graph_files', 'Prediction', 'Predictor', 'write_bundle', 'Bundle', 'load_bundle']
 
-# %% ../nbs/06_bundle.ipynb #f4b5fddc
+# %% ../nbs/06_bundle.ipynb #cf91d7cc
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 from tqdm import tqdm
+from .machine import ahead
 from .sets import open_picture, walk_pictures
 from .card import *
 from .engines import open_graph, pick_precision, pick_runtime
-from .jobs import ahead, label_shards, run_job
+from .jobs import label_shards, run_job
 
 # %% ../nbs/06_bundle.ipynb #1135dd61
 _all_ = ['write_bundle', 'Bundle', 'load_bundle']

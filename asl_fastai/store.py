@@ -5,17 +5,16 @@
 # %% auto #0
 __all__ = ['Store', 'build_store', 'open_store', 'store_of']
 
-# %% ../nbs/02a_store.ipynb #4823a0cb
+# %% ../nbs/02a_store.ipynb #9a10b693
 import json, os, shutil, zlib
 from dataclasses import dataclass
-from functools import cached_property
-from multiprocessing.pool import ThreadPool
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np, pandas as pd
 from tqdm import tqdm
 from .fetch import make_beside, need_space, only_maker
-from .machine import cores, write_json
+from .machine import ahead, write_json
 from .sets import *
 
 # %% ../nbs/02a_store.ipynb #668bb534
@@ -42,8 +41,8 @@ class Store:
 
     def files(self) -> list: return [self.folder/o for o in self.table.file]
 
-# %% ../nbs/02a_store.ipynb #bf8a577a
-_at_once = 512 # Pictures that are in memory together while a store is built
+# %% ../nbs/02a_store.ipynb #a376cdfa
+_at_once = 256 # Pictures that are written together while a store is built
 
 def _decoded(file, size):
     data = file.read_bytes()
@@ -52,8 +51,7 @@ def _decoded(file, size):
 
 def _from_files(files, size):
     "(pictures, hashes) of some files after the other"
-    with ThreadPool(cores()) as pool:
-        for i in range(0, len(files), _at_once): yield zip(*pool.starmap(_decoded, [(f, size) for f in files[i:i+_at_once]]))
+    for _,found in ahead(partial(_decoded, size=size), files, _at_once): yield zip(*found)
 
 # %% ../nbs/02a_store.ipynb #ae102353
 def _from_csv(file, size):

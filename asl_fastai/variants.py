@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['quantised', 'trial', 'add_variants']
 
-# %% ../nbs/05d_variants.ipynb #f1c0293d
+# %% ../nbs/05d_variants.ipynb #762db136
 import time
 from functools import partial
 from importlib.util import find_spec
@@ -14,11 +14,10 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import numpy as np
-from .machine import native_bf16, processor
+from .machine import ahead, native_bf16, processor
 from .sets import open_picture
 from .card import Bundle, add_to_bundle, graph_files, load_bundle
 from .engines import open_graph, runtimes
-from .jobs import ahead
 
 # %% ../nbs/05d_variants.ipynb #407e6f79
 def quantised(
