@@ -546,6 +546,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'asl_fastai.store.Store.__repr__': ('store.html#store.__repr__', 'asl_fastai/store.py'),
                                   'asl_fastai.store.Store._index': ('store.html#store._index', 'asl_fastai/store.py'),
                                   'asl_fastai.store.Store.files': ('store.html#store.files', 'asl_fastai/store.py'),
+                                  'asl_fastai.store.Store.label': ('store.html#store.label', 'asl_fastai/store.py'),
                                   'asl_fastai.store.Store.rows': ('store.html#store.rows', 'asl_fastai/store.py'),
                                   'asl_fastai.store.Store.size': ('store.html#store.size', 'asl_fastai/store.py'),
                                   'asl_fastai.store._crc': ('store.html#_crc', 'asl_fastai/store.py'),

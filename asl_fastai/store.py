@@ -17,7 +17,7 @@ from .fetch import make_beside, need_space, only_maker
 from .machine import ahead, write_json
 from .sets import *
 
-# %% ../nbs/02a_store.ipynb #668bb534
+# %% ../nbs/02a_store.ipynb #b8125d33
 @dataclass(frozen=True, repr=False)
 class Store:
     "The pictures of a folder, decoded: `table` has a row for each of `pictures`"
@@ -40,6 +40,13 @@ class Store:
         return self._index.get_indexer([os.path.abspath(o) for o in files])
 
     def files(self) -> list: return [self.folder/o for o in self.table.file]
+
+    def label(self,
+        file:Path, # One of `files`
+    ) -> str: # Class
+        "What a picture shows. `ValueError` when it is not in the store"
+        if (i := self.rows([file])[0])<0: raise ValueError(f'{file} is not in the store of {self.folder}')
+        return self.table.label[i]
 
 # %% ../nbs/02a_store.ipynb #a376cdfa
 _at_once = 256 # Pictures that are written together while a store is built

@@ -1,5 +1,5 @@
 "What the benchmarks share: fresh processes in turn, medians and spread, memory, the arithmetic limit, a table and a line of JSON"
-import json, os, resource, subprocess, sys, time
+import json, os, subprocess, sys, time
 from pathlib import Path
 
 import pandas as pd
@@ -28,11 +28,10 @@ def seconds(f):
     f()
     return time.perf_counter()-start
 
-def peak_mb(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024
+def _status(key): return next(int(l.split()[1])/1024 for l in open('/proc/self/status') if l.startswith(key))
 
-def anonymous_mb():
-    "Memory of this process without the pages of files, now"
-    return next(int(l.split()[1])/1024 for l in open('/proc/self/status') if l.startswith('RssAnon'))
+def peak_mb(): return _status('VmHWM') # The most memory that this process had; `ru_maxrss` would be its parent's if that is more
+def anonymous_mb(): return _status('RssAnon') # Its memory now, without the pages of files
 
 def gflops(dtype, side=2048, device='cpu'):
     "What a matrix product reaches here in a second, in GFLOP: the limit for everything else"
@@ -55,8 +54,10 @@ results = Path(__file__).resolve().parent/'results'
 
 def say(name, table, **more):
     "Prints the table, then everything as one line of JSON; keeps that in results/<name>.json where `KEEP` is set"
-    facts = dict(benchmark=name, processor=processor(), rows=json.loads(table.reset_index(names='way').round(4).to_json(orient='records')), **more)
-    print(f'{name}: {processor()}')
+    import torch
+    limits = {str(o).split('.')[1]: round(gflops(o)) for o in (torch.float32, torch.bfloat16)}
+    facts = dict(benchmark=name, processor=processor(), matmul_gflops=limits, rows=json.loads(table.reset_index(names='way').round(4).to_json(orient='records')), **more)
+    print(f'{name}: {processor()}, matrix products of {", ".join(f"{v:,} GFLOP/s in {k}" for k,v in limits.items())}')
     print(table.round(2).to_string())
     print(json.dumps(facts))
     if os.getenv('KEEP'): write_json(results/f'{name}.json', facts)

@@ -95,8 +95,8 @@ if __name__=='__main__':
         table = in_turn({w: ask(w) for w in ways()}, o.repeats)
         table['ratio'] = table.p50['plain']/table.p50
         table['p95/p50'] = table.p95/table.p50
-        say(f'predict {o.arch} {o.size}', table, limit_ms=dict(fp32=1e3*made['gflop']/made['fp32'], bf16=1e3*made['gflop']/made['bf16']), gflop=made['gflop'])
+        say(f'predict-{o.arch}-{o.size}', table, limit_ms=dict(fp32=1e3*made['gflop']/made['fp32'], bf16=1e3*made['gflop']/made['bf16']), gflop=made['gflop'])
         bundles = {tuple(c.split(':')[:2]): None for c in o.folder}
         bundles = {k: fresh(__file__, '--one', 'make', *k, tmp)['path'] for k in bundles}
         label = lambda c: lambda: fresh(__file__, '--one', 'folder', bundles[tuple(c.split(':')[:2])], c.split(':')[2], o.pictures)
-        say('predict folder', in_turn({c: label(c) for c in o.folder}, o.repeats), pictures=o.pictures)
+        say('predict-folder', in_turn({c: label(c) for c in o.folder}, o.repeats), pictures=o.pictures)
