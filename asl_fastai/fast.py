@@ -34,13 +34,16 @@ class Compiled(Callback):
         if not self.opt.frozen_idx: self.model.compile(dynamic=False)
     def after_train(self): self.model._compiled_call_impl = None
 
-# %% ../nbs/05a_fast.ipynb #b2ea864c
+# %% ../nbs/05a_fast.ipynb #e4190c06
 ways = dict(plain='fastai as it comes: every picture decoded in every epoch, float32', store='pictures decoded once, float32',
     bf16='pictures decoded once, bfloat16, colours last', compile='pictures decoded once, float32, compiled',
     gpu='pictures kept on the GPU, bfloat16, colours last, compiled')
 repaid = 10_000 # Pictures of 128x128 that a run trains on, over all epochs, from which compiling a resnet18 pays
 
-def compiler() -> str|None: return shutil.which(os.getenv('CXX', 'g++')) or shutil.which('clang++')
+def compiler(
+) -> str|None: # Its path
+    "The C++ compiler that torch would use; None when there is none"
+    return shutil.which(os.getenv('CXX', 'g++')) or shutil.which('clang++')
 
 def fastest(
     work:float, # Pictures to train on over all epochs, counted in pictures of 128x128
