@@ -108,6 +108,13 @@ def test_the_readme_says_what_rendered_hands_are_worth():
     for o in said: assert f'{100*o:.1f} %' in readme, o
     assert there['mean_over_people']['accuracy'] > 10/26 and back['figures']['rendered']['accuracy'] > 10/26
 
+def test_the_readme_says_how_fast_it_is():
+    def ways(name): return {o['way']: o for o in json.loads((repo/'benchmarks'/'results'/f'{name}.json').read_text())['rows']}
+    readme, train, one = (repo/'README.md').read_text(), ways('train-128'), ways('predict-resnet18-200')
+    for o in (train['published']['rate'], train['bf16']['rate']): assert f'{o:.0f} pictures/s' in readme, o
+    for o in (one['plain']['p50'], min(o['p50'] for o in one.values())): assert f'{o:.1f} ms' in readme, o
+    assert train['bf16']['ratio'] > 1 and max(o['ratio'] for o in one.values()) > 1
+
 def test_results_say_how_they_were_measured():
     for f in (repo/'nbs'/'studies'/'results').glob('*.json'):
         o = json.loads(f.read_text())
