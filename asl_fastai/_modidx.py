@@ -580,6 +580,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'asl_fastai.synth.save_clip': ('synth.html#save_clip', 'asl_fastai/synth.py'),
                                   'asl_fastai.synth.sheet': ('synth.html#sheet', 'asl_fastai/synth.py')},
             'asl_fastai.variants': { 'asl_fastai.variants._bf16': ('variants.html#_bf16', 'asl_fastai/variants.py'),
+                                     'asl_fastai.variants._first_layer': ('variants.html#_first_layer', 'asl_fastai/variants.py'),
                                      'asl_fastai.variants._int8': ('variants.html#_int8', 'asl_fastai/variants.py'),
                                      'asl_fastai.variants._ms': ('variants.html#_ms', 'asl_fastai/variants.py'),
                                      'asl_fastai.variants._spread': ('variants.html#_spread', 'asl_fastai/variants.py'),

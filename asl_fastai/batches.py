@@ -9,7 +9,7 @@ __all__ = ['StoredPictures', 'StoreDL']
 from fastai.vision.all import *
 from .store import *
 
-# %% ../nbs/02b_batches.ipynb #4f2a918c
+# %% ../nbs/02b_batches.ipynb #f2aa61b5
 class StoredPictures:
     "The pictures of some stores as one long sequence, on a device"
     def __init__(self,
@@ -36,16 +36,18 @@ class StoredPictures:
         "Some of the pictures"
         if device not in self.on: self.on[device] = [torch.from_numpy(o.pictures).to(device) for o in self.stores]
         if len(self.stores)==1: return self.on[device][0][rows.to(device)]
-        which = np.searchsorted(self.starts, rows.numpy(), 'right')-1
-        return torch.stack([self.on[device][w][r-s] for w,r,s in zip(which, rows.tolist(), self.starts[which])])
+        which = tensor(np.searchsorted(self.starts, rows.numpy(), 'right')-1)
+        x = torch.empty((len(rows), *self.on[device][0].shape[1:]), dtype=torch.uint8, device=device)
+        for w in which.unique().tolist(): x[(which==w).to(device)] = self.on[device][w][(rows[which==w]-int(self.starts[w])).to(device)]
+        return x
 
-# %% ../nbs/02b_batches.ipynb #95043901
+# %% ../nbs/02b_batches.ipynb #f6d1c66a
 class StoreDL(TfmdDL):
     "A `TfmdDL` that takes whole batches from stores, if they hold all its items"
     @delegates(TfmdDL.__init__)
     def __init__(self,
         dataset, # fastai's `Datasets` (or `TfmdLists`) over paths of pictures
-        stores=None, # `StoredPictures`, a `Store`, or several
+        stores, # `StoredPictures`, a `Store`, or several
         **kwargs
     ):
         self.stores = stores if isinstance(stores, StoredPictures) else StoredPictures(stores)

@@ -71,7 +71,7 @@ def _callbacks(way):
     last = [ChannelsLast(), ChannelsLastBatch()]
     return dict(plain=[], store=[], bf16=[*last, CPUAutocast()], compile=[Compiled()], gpu=[*last, MixedPrecision('bf16'), Compiled()])[way]
 
-# %% ../nbs/05a_fast.ipynb #fa82048c
+# %% ../nbs/05a_fast.ipynb #7b482cf2
 class ProgressiveSize(Callback):
     "Training pictures scaled to a share of their size that grows from epoch to epoch"
     def __init__(self,
@@ -82,7 +82,7 @@ class ProgressiveSize(Callback):
         whole:int, # Side of the pictures, in pixels
     ) -> int: # A multiple of 16, or `whole`
         "The side in this epoch"
-        share = self.start+(1-self.start)*self.epoch/(self.until*max(self.n_epoch-1, 1))
+        share = self.start+(1-self.start)*self.epoch/(self.until*(self.n_epoch-1)) if self.n_epoch>1 else 1
         return whole if share>=1 else max(16, round(whole*share/16)*16)
     def before_batch(self):
         if not self.training or (side := self.side(self.x.shape[-1]))==self.x.shape[-1]: return

@@ -19,19 +19,24 @@ from .sets import open_picture
 from .card import Bundle, add_to_bundle, graph_files, load_bundle
 from .engines import open_graph, runtimes
 
-# %% ../nbs/05d_variants.ipynb #407e6f79
+# %% ../nbs/05d_variants.ipynb #b8d9fcf3
+def _first_layer(file):
+    import onnx
+    return [o.name for o in onnx.load(file).graph.node if o.op_type in ('Conv', 'Gemm', 'MatMul')][:1]
+
 def quantised(
     graph:Path, # An fp32 ONNX file whose input is `pictures`, (n, size, size, 3) uint8
     pictures:list, # Some training pictures, any that `open_picture` opens
     size:int, # Side of the graph's pictures
 ) -> bytes: # The int8 graph as an ONNX file
-    "A graph with int8 in its convolutions and matrix products. Raises what ONNX Runtime's quantiser raises"
+    "A graph with int8 in its convolutions and matrix products but the first. Raises what ONNX Runtime's quantiser raises"
     from onnxruntime.quantization import QuantType, quant_pre_process, quantize_static
     batches = (dict(pictures=np.stack(x)) for _,x in ahead(partial(open_picture, size=size), pictures, 16))
     with TemporaryDirectory() as tmp:
         quant_pre_process(str(graph), f'{tmp}/fp32.onnx', skip_symbolic_shape=True)
         quantize_static(f'{tmp}/fp32.onnx', f'{tmp}/int8.onnx', SimpleNamespace(get_next=partial(next, batches, None)), per_channel=True,
-            op_types_to_quantize=['Conv', 'Gemm', 'MatMul', 'Add', 'MaxPool', 'Relu'], activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+            op_types_to_quantize=['Conv', 'Gemm', 'MatMul', 'Add', 'MaxPool', 'Relu'], activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            nodes_to_exclude=_first_layer(f'{tmp}/fp32.onnx'))
         return Path(f'{tmp}/int8.onnx').read_bytes()
 
 # %% ../nbs/05d_variants.ipynb #e23c32b7

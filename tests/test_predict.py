@@ -2,7 +2,7 @@
 import csv, os, signal, subprocess, sys, time
 from pathlib import Path
 
-import pytest
+import numpy as np, pytest
 from conftest import asl, repo, script
 
 def rows(out): return list(csv.DictReader(open(out, newline='')))
@@ -92,6 +92,18 @@ print(*peaks)'''
     out = subprocess.run([sys.executable, '-c', code, tiny/'bundle', many], capture_output=True, text=True, check=True, cwd=repo).stdout
     first, last = map(int, out.split())
     assert last<400 and last-first<20, out
+
+@pytest.mark.parametrize('runtime', ['onnxruntime', 'openvino'])
+def test_int8_answers_as_fp32_does(tiny, some, tmp_path, runtime):
+    pytest.importorskip(runtime)
+    from asl_fastai.bundle import Predictor
+    from asl_fastai.engines import open_graph
+    from asl_fastai.sets import open_picture, picture_files
+    from asl_fastai.variants import quantised
+    files = picture_files(some)[::3]
+    (tmp_path/'int8.onnx').write_bytes(quantised(tiny/'bundle'/'model.onnx', files, 48))
+    said = open_graph(tmp_path/'int8.onnx', runtime)(np.stack([open_picture(o, 48) for o in files]))
+    assert (said.argmax(1)==Predictor(tiny/'bundle', 'fp32').probs(files).argmax(1)).mean() > .95
 
 def workers():
     "The processes of Ray that label shards"
