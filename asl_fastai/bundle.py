@@ -32,7 +32,7 @@ class Prediction:
     def top(self, n:int=5)->list: return list(self.probs.items())[:n]
     def __repr__(self): return f'{self.label} ({self.confidence:.1%})'
 
-# %% ../nbs/06_bundle.ipynb #9b16ab3e
+# %% ../nbs/06_bundle.ipynb #2210cc6a
 graph_files = dict(fp32='model.onnx', bf16='model.onnx', int8='model.int8.onnx') # Where a precision's graph is
 def _many(o): return isinstance(o, (list, tuple)) or getattr(o, 'ndim', 3)==4
 
@@ -46,7 +46,7 @@ class Predictor:
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         self.card,self.vocab,self.size = self.bundle.card,self.bundle.vocab,self.bundle.size
         self.runtime = pick_runtime(runtime)
-        self.precision = pick_precision(precision, self.runtime, self.bundle.offered)
+        self.precision = pick_precision(precision, self.runtime, self.bundle.offered(self.runtime))
         self._graph = open_graph(self.bundle.path/graph_files[self.precision], self.runtime, self.precision)
         if (n := self._graph(np.zeros((1, self.size, self.size, 3), np.uint8)).shape[-1])!=len(self.vocab):
             raise ValueError(f'{self.bundle.path}: the graph knows {n} classes, its card names {len(self.vocab)}; export it again')

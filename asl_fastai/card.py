@@ -45,7 +45,7 @@ def write_bundle(
     os.replace(tmp, path)
     return path
 
-# %% ../nbs/05a_card.ipynb #c58b8ec7
+# %% ../nbs/05a_card.ipynb #4a261b82
 @dataclass(frozen=True)
 class Bundle:
     "A bundle on disk, checked: where it is and what its card says"
@@ -55,8 +55,9 @@ class Bundle:
     def vocab(self)->tuple: return tuple(self.card['classes'])
     @property
     def size(self)->int: return self.card['preprocessing']['size']
-    @property
-    def offered(self)->tuple: return tuple(k for k,v in self.card.get('variants', {}).items() if v['kept'])
+    def offered(self, runtime:str)->tuple:
+        "The precisions in which a runtime was as good as fp32 when the bundle was made"
+        return tuple(k for k,v in self.card.get('variants', {}).items() if any(t['runtime']==runtime and t['kept'] for t in v.get('trials', ())))
     def seen(self)->np.ndarray: return np.load(self.path/'seen.npy', allow_pickle=False)
     def weights(self)->dict:
         from safetensors.numpy import load_file

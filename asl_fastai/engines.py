@@ -34,7 +34,7 @@ def pick_runtime(
     if not find_spec(runtime): raise ImportError(f"{runtime} is not installed: pip install 'asl_fastai[fast]'")
     return runtime
 
-# %% ../nbs/05b_engines.ipynb #3eade925
+# %% ../nbs/05b_engines.ipynb #6341844a
 def _native(precision): return dict(bf16=native_bf16, int8=native_int8, fp32=lambda: True)[precision]()
 
 def pick_precision(
@@ -45,7 +45,7 @@ def pick_precision(
     "The precision to compute in. `ValueError` says why one that is asked for cannot be had"
     if precision=='auto': return next(o for o in precisions if o=='fp32' or (o in offered and _native(o) and (o, runtime)!=('bf16', 'onnxruntime')))
     if precision not in precisions: raise ValueError(f'There is no precision {precision!r}: choose auto, {", ".join(precisions)}')
-    if precision=='int8' and 'int8' not in offered: raise ValueError('This model has no int8 graph; its card says why')
+    if precision=='int8' and 'int8' not in offered: raise ValueError(f'This model offers no int8 for {runtime}: its card says why')
     if precision=='bf16' and runtime=='onnxruntime': raise ValueError("ONNX Runtime cannot compute in bf16: pip install 'asl_fastai[fast]', or choose fp32")
     if precision=='bf16' and not native_bf16(): raise ValueError('This processor has no instructions for bf16: choose fp32')
     return precision

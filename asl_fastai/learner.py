@@ -270,14 +270,15 @@ class Checkpoints(Callback):
         if rank_distrib(): return
         with whole_file(self.folder/name, 'wb') as f: torch.save(state, f)
 
-# %% ../nbs/07_learner.ipynb #16a572a3
+# %% ../nbs/07_learner.ipynb #69080cc9
 class _Graph(Module):
     "uint8 pictures (n, size, size, 3) to probabilities (n, classes)"
     def __init__(self, model, mean, std, temperature):
         self.model,self.temperature = model,temperature
-        self.register_buffer('mean', tensor(mean).view(1, 3, 1, 1))
-        self.register_buffer('std', tensor(std).view(1, 3, 1, 1))
-    def forward(self, x): return F.softmax(self.model((x.permute(0, 3, 1, 2).float()/255-self.mean)/self.std)/self.temperature, dim=1)
+        mean,std = (tensor(o).view(1, 3, 1, 1) for o in (mean, std))
+        self.register_buffer('scale', 1/(255*std))
+        self.register_buffer('shift', -mean/std)
+    def forward(self, x): return F.softmax(self.model(x.permute(0, 3, 1, 2).float()*self.scale+self.shift)/self.temperature, dim=1)
 
 def _norm(dls):
     n = dls.valid.after_batch.fs.filter(risinstance(Normalize))

@@ -59,22 +59,23 @@ def trial(
     accuracy,ms = (np.concatenate(answers)==labels).mean(),np.median([_ms(run, o[None]) for o in x[:20]])
     return dict(runtime=runtime, accuracy=round(100*float(accuracy), 2), ms=round(float(ms), 2))
 
-# %% ../nbs/05d_variants.ipynb #4ff6c30b
+# %% ../nbs/05d_variants.ipynb #6c4e6a5e
 def _tried(make, precision, names, fp32, ask, limit):
     "What the card says of a precision: whether it is kept, what it loses in points of accuracy, what it costs"
     try:
         graph = make()
         trials = [ask(graph, runtime=o, precision=precision) for o in names]
     except Exception as e: return dict(kept=False, why=f'it could not be made or run ({type(e).__name__}: {str(e)[:200]})')
-    lost = round(max(o['accuracy'] for o in fp32)-min(o['accuracy'] for o in trials), 2)
-    return dict(kept=lost<=limit, lost=lost, bytes=graph.stat().st_size, trials=trials)
+    for o in trials: o['lost'] = round(max(f['accuracy'] for f in fp32)-o['accuracy'], 2)
+    for o in trials: o['kept'] = o['lost']<=limit
+    return dict(kept=any(o['kept'] for o in trials), lost=min(o['lost'] for o in trials), bytes=graph.stat().st_size, trials=trials)
 
 def _bf16(graph, *args):
     if not find_spec('openvino'): return dict(kept=False, why='it was not measured, OpenVINO was not installed')
     if not native_bf16(): return dict(kept=False, why='it was not measured, the processor had no instructions for it')
     return _tried(lambda: graph, 'bf16', ['openvino'], *args)
 
-# %% ../nbs/05d_variants.ipynb #b3db505a
+# %% ../nbs/05d_variants.ipynb #a275b7cc
 def _spread(o, most): return [o[i] for i in np.linspace(0, len(o)-1, min(len(o), most)).round().astype(int)]
 
 def _int8(bundle, training, folder):
@@ -95,7 +96,7 @@ def add_variants(
     graph,names = bundle.path/graph_files['fp32'],[o for o in runtimes if find_spec(o)]
     index = np.array([bundle.vocab.index(o) for o in _spread(labels, 1000)])
     ask = partial(trial, size=bundle.size, pictures=_spread(pictures, 1000), labels=index)
-    fp32 = [ask(graph, runtime=o) for o in names]
+    fp32 = [dict(ask(graph, runtime=o), lost=0., kept=True) for o in names]
     with TemporaryDirectory() as tmp:
         found = dict(fp32=dict(kept=True, lost=0., bytes=graph.stat().st_size, trials=fp32), bf16=_bf16(graph, fp32, ask, limit),
             int8=_tried(lambda: _int8(bundle, training, tmp), 'int8', names, fp32, ask, limit))

@@ -19,6 +19,6 @@ if __name__=='__main__':
     with tempfile.TemporaryDirectory() as d:
         with contextlib.redirect_stdout(sys.stderr): train_run(cfg, Path(d)/'run', pictures=False)
         card = load_bundle(Path(d)/'run'/'bundle').card
-    rows = {f'{k} {t["runtime"]}': dict(accuracy=t['accuracy'], lost=v['lost'], kept=v['kept'], ms=t['ms'], mb=v['bytes']/1e6)
+    rows = {f'{k} {t["runtime"]}': dict(accuracy=t['accuracy'], lost=t['lost'], kept=t['kept'], ms=t['ms'], mb=v['bytes']/1e6)
         for k,v in card['variants'].items() for t in v.get('trials', [])}
     say(f'variants-resnet18-{size}', pd.DataFrame.from_dict(rows, orient='index'), held_out=card['held_out']['pictures'], epochs=int(epochs), peak_mb=peak_mb())
