@@ -41,7 +41,7 @@ class StoredPictures:
         for w in which.unique().tolist(): x[(which==w).to(device)] = self.on[device][w][(rows[which==w]-int(self.starts[w])).to(device)]
         return x
 
-# %% ../nbs/02b_batches.ipynb #f6d1c66a
+# %% ../nbs/02b_batches.ipynb #3916c237
 class StoreDL(TfmdDL):
     "A `TfmdDL` that takes whole batches from stores, if they hold all its items"
     @delegates(TfmdDL.__init__)
@@ -52,10 +52,11 @@ class StoreDL(TfmdDL):
     ):
         self.stores = stores if isinstance(stores, StoredPictures) else StoredPictures(stores)
         self.at = tensor(self.stores.rows(getattr(dataset, 'items', [])))
+        self.held = len(self.at)>0 and bool((self.at>=0).all())
         super().__init__(dataset, **kwargs)
 
     @property
-    def whole(self): return len(self.at)>0 and bool((self.at>=0).all()) and all(isinstance(o, ToTensor) for o in self.after_item.fs)
+    def whole(self): return self.held and all(isinstance(o, ToTensor) for o in self.after_item.fs)
 
     @property
     def labels(self):

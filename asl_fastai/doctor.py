@@ -5,18 +5,18 @@
 # %% auto #0
 __all__ = ['near_duplicate', 'signature', 'signatures', 'nearest', 'Finding', 'Report', 'examine']
 
-# %% ../nbs/01_doctor.ipynb #5b352359
+# %% ../nbs/01_doctor.ipynb #7bbad06e
 import json, os, re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from io import BytesIO
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from .machine import ahead
 from .sets import class_of, content_hash, digits, is_for_judging, label_of, open_picture, picture_files, vocab_of
 
 # %% ../nbs/01_doctor.ipynb #57f4c8cd
@@ -28,7 +28,7 @@ def signature(
     x = ((x-x.mean((0,1)))*np.float32([1,3,3])).ravel()
     return x/max(np.linalg.norm(x), 8)
 
-# %% ../nbs/01_doctor.ipynb #16488e58
+# %% ../nbs/01_doctor.ipynb #82c5cc9a
 def signatures(
     files, # Pictures, each as `signature` takes it
     progress:bool=True, # Show a bar?
@@ -40,8 +40,10 @@ def signatures(
     return x
 
 def _each(f, items, progress):
-    with ThreadPool(min(8, os.cpu_count() or 1)) as pool:
-        yield from tqdm(pool.imap(f, items, 16), total=len(items), unit='picture', disable=not progress)
+    with tqdm(total=len(items), unit='picture', disable=not progress) as bar:
+        for _,found in ahead(f, items):
+            yield from found
+            bar.update(len(found))
 
 # %% ../nbs/01_doctor.ipynb #ef5bf3a3
 def nearest(

@@ -41,7 +41,7 @@ class RunConfig:
     progressive:bool = False # Begin with small pictures?
     allow_test_data:bool = False # Train on what is kept for judging, marked?
 
-# %% ../nbs/09_runs.ipynb #068551cd
+# %% ../nbs/09_runs.ipynb #45b14475
 def check_config(
     cfg:RunConfig, # Choices to look at before anything is done
 ) -> RunConfig: # The same
@@ -51,7 +51,7 @@ def check_config(
     if cfg.lr!='find' and not (isinstance(cfg.lr, (int, float)) and cfg.lr>0): raise ValueError(f"lr={cfg.lr!r} should be a number above 0, or 'find'")
     if cfg.bs<2: raise ValueError(f'bs={cfg.bs} should be 2 or more: batch normalisation needs it')
     if not 16<=cfg.size<=1024: raise ValueError(f'size={cfg.size} should be from 16 to 1024 pixels')
-    if cfg.fast!='auto' and cfg.fast not in ways: raise ValueError(f'There is no fast={cfg.fast!r}: choose auto, {", ".join(ways)}')
+    check_way(cfg.fast)
     find_arch(cfg.arch)
     return cfg
 

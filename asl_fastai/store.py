@@ -84,7 +84,7 @@ def _folder_table(folder):
 
 def _table(folder): return _csv_table(folder) if _is_csv(folder) else _folder_table(folder)
 
-# %% ../nbs/02a_store.ipynb #f0f1a627
+# %% ../nbs/02a_store.ipynb #35064fac
 def _put(f, data):
     try: f.write(data)
     except OSError as e: raise OSError(e.errno, f'{e.strerror} at {f.name}: make room there, or set ASL_DATA to a folder on another disk') from e
@@ -100,7 +100,8 @@ def _write(at, folder, size, progress):
         for pics,hs in parts:
             data = np.stack(pics).tobytes()
             _put(f, data)
-            hashes,crc = hashes+[*hs],zlib.crc32(data, crc)
+            hashes.extend(hs)
+            crc = zlib.crc32(data, crc)
             bar.update(len(hs))
     table.assign(hash=np.array(hashes, np.uint64)).to_csv(at/'pictures.csv', index=False)
     write_json(at/'store.json', dict(folder=str(folder), size=size, crc=crc))
@@ -142,15 +143,14 @@ def open_store(
     if not whole: raise ValueError(f'The store {path} is damaged: its pictures are not those that were written; remove it, and it is built anew')
     return Store(path, Path(about['folder']), table, pics)
 
-# %% ../nbs/02a_store.ipynb #523e0f1e
+# %% ../nbs/02a_store.ipynb #cb165c32
 def _wrong_with(path, folder, size):
     "(store, None) or (None, why it cannot be used)"
     try: store = open_store(path)
     except ValueError: return None,'is damaged'
-    cols = ['file', 'bytes', 'changed', 'label']
-    now = _table(folder)[cols]
     if (store.folder, store.size)!=(folder, size): return None,f'is of {store.folder} at {store.size} pixels'
-    return (store, None) if now.equals(store.table[cols].astype(now.dtypes.to_dict())) else (None, f'is outdated: {folder} has changed')
+    now = _table(folder)
+    return (store, None) if now.equals(store.table[[*now]].astype(now.dtypes.to_dict())) else (None, f'is outdated: {folder} has changed')
 
 def store_of(
     folder:Path|str, # Folder of pictures, or a CSV file of them

@@ -22,6 +22,12 @@ def in_turn(ways, repeats):
         rows[k] = {**df.median(numeric_only=True), 'lowest': df.iloc[:, 0].min(), 'highest': df.iloc[:, 0].max()}
     return pd.DataFrame.from_dict(rows, orient='index')
 
+def published(size, **kwargs):
+    "The write-up's DataBlock on today's fastai, at this size"
+    from fastai.vision.all import CategoryBlock, DataBlock, ImageBlock, RandomSplitter, Resize, parent_label
+    defaults = dict(blocks=(ImageBlock, CategoryBlock), splitter=RandomSplitter(valid_pct=0.2, seed=42), get_y=parent_label, item_tfms=Resize(size))
+    return DataBlock(**{**defaults, **kwargs})
+
 def seconds(f):
     "How long `f` takes"
     start = time.perf_counter()

@@ -7,7 +7,7 @@ p50 and p95 are milliseconds from file to label, `start` the seconds from the st
 import argparse, os, tempfile, time
 from pathlib import Path
 
-from _bench import fresh, gflop_of, gflops, in_turn, peak_mb, say
+from _bench import fresh, gflop_of, gflops, in_turn, peak_mb, published, say
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -22,14 +22,14 @@ def files():
     from asl_fastai.sets import get_data, picture_files
     return picture_files(get_data('sample'))
 
-def published(bundle, size):
+def plain(bundle, size):
     "`learn.predict` of the published notebook's code, with the network of a bundle"
     import torch, torchvision
-    from fastai.vision.all import CategoryBlock, DataBlock, ImageBlock, RandomSplitter, Resize, parent_label, vision_learner
+    from fastai.vision.all import vision_learner
     from asl_fastai.bundle import load_bundle
     b = load_bundle(bundle)
-    asl = DataBlock(blocks=(ImageBlock, CategoryBlock), splitter=RandomSplitter(valid_pct=0.2, seed=42), get_y=parent_label, item_tfms=Resize(size))
-    learn = vision_learner(asl.dataloaders([o for o in files() if o.parent.name in b.vocab]), getattr(torchvision.models, b.card['architecture']), pretrained=False)
+    dls = published(size).dataloaders([o for o in files() if o.parent.name in b.vocab])
+    learn = vision_learner(dls, getattr(torchvision.models, b.card['architecture']), pretrained=False)
     learn.model.load_state_dict({k: torch.from_numpy(v.copy()) for k,v in b.weights().items()})
     def predict(o):
         with learn.no_bar(): return learn.predict(o)
@@ -59,7 +59,7 @@ def timed(f, pictures):
 def answer(bundle, way, size, calls):
     "p50, p95, start and memory of one way"
     pictures = [str(o) for o in files()[:int(calls)]]
-    if way=='plain': f = published(bundle, int(size))
+    if way=='plain': f = plain(bundle, int(size))
     else:
         from asl_fastai.bundle import Predictor
         f = Predictor(bundle, *way.split()).predict

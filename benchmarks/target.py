@@ -7,7 +7,7 @@ not reached. Photographs and ImageNet's weights are looked for in ../shared; the
 import argparse, json, os, sys, tempfile, time
 from pathlib import Path
 
-from _bench import fresh, peak_mb, say
+from _bench import fresh, peak_mb, published, say
 
 shared = Path(__file__).resolve().parent.parent.parent/'shared'
 
@@ -18,12 +18,12 @@ def arguments():
     p.add_argument('--ways', nargs='*', default=['published', 'ours', 'ours+freeze_bn+progressive'])
     return p.parse_args()
 
-def published(o):
+def plain(o):
     "The write-up's code, at this size and with this split"
-    from fastai.vision.all import DataBlock, ImageBlock, CategoryBlock, Resize, accuracy, error_rate, get_image_files, parent_label, resnet18, vision_learner
+    from fastai.vision.all import accuracy, error_rate, get_image_files, resnet18, vision_learner
     from asl_fastai.data import split_by
     from asl_fastai.sets import parts_of
-    asl = DataBlock(blocks=(ImageBlock, CategoryBlock), get_items=get_image_files, splitter=split_by(o.split), get_y=parent_label, item_tfms=Resize(o.size))
+    asl = published(o.size, get_items=get_image_files, splitter=split_by(o.split))
     return vision_learner(asl.dataloaders(parts_of(o.photos)['train']), resnet18, metrics=[error_rate, accuracy]),[]
 
 def ours(o):
@@ -43,7 +43,7 @@ def one(o):
         def after_epoch(self): self.rows.append((time.perf_counter()-start, float(self.recorder.values[-1][-1])))
     set_seed(42)
     start,log = time.perf_counter(),Log()
-    learn,cbs = (published if o.one=='published' else ours)(o)
+    learn,cbs = (plain if o.one=='published' else ours)(o)
     with learn.no_bar(), learn.no_logging(): learn.fine_tune(o.epochs, o.lr, cbs=[*cbs, log])
     reached = [t for t,a in log.rows if a>=o.target]
     took,accuracy = log.rows[-1]

@@ -2,12 +2,12 @@
 
 python benchmarks/train.py [--size 128] [--repeats 3] [--steps 12] [--arch resnet18] [--ways plain bf16 ...] [--data FOLDER]
 
-Each figure comes from a process of its own, the ways in turn. `plain` is the published code on today's fastai. `of limit` is the share of what
+Each figure comes from a process of its own, the ways in turn. `published` is the write-up's code on today's fastai, `plain` ours without a store. `of limit` is the share of what
 matrix products reach in the same process, in the same number format, against three times the operations of a forward pass."""
 import argparse, json, time
 from pathlib import Path
 
-from _bench import fresh, gflop_of, gflops, in_turn, peak_mb, say
+from _bench import fresh, gflop_of, gflops, in_turn, peak_mb, published, say
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -18,13 +18,12 @@ def arguments():
     p.add_argument('--one')
     return p.parse_args()
 
-def published(path, arch, size, bs):
+def plain(path, arch, size, bs):
     "The write-up's code, at this size"
-    from fastai.vision.all import DataBlock, ImageBlock, CategoryBlock, RandomSplitter, Resize, error_rate, get_image_files, parent_label, vision_learner
+    from fastai.vision.all import error_rate, get_image_files, vision_learner
     import torchvision
-    asl = DataBlock(blocks=(ImageBlock, CategoryBlock), get_items=get_image_files, splitter=RandomSplitter(valid_pct=0.2, seed=42),
-        get_y=parent_label, item_tfms=Resize(size))
-    return vision_learner(asl.dataloaders(path, bs=bs), getattr(torchvision.models, arch), metrics=error_rate, pretrained=False)
+    dls = published(size, get_items=get_image_files).dataloaders(path, bs=bs)
+    return vision_learner(dls, getattr(torchvision.models, arch), metrics=error_rate, pretrained=False)
 
 def ours(path, arch, size, bs, way):
     "Our way, whole"
@@ -44,7 +43,7 @@ def one(o):
             if len(self.times)==o.steps+3: raise CancelFitException
     path = parts_of(find_set(o.data))['train']
     start = time.perf_counter()
-    learn = published(path, o.arch, o.size, o.bs) if o.one=='published' else ours(path, o.arch, o.size, o.bs, o.one)
+    learn = plain(path, o.arch, o.size, o.bs) if o.one=='published' else ours(path, o.arch, o.size, o.bs, o.one)
     made,clock = time.perf_counter(),Clock()
     with learn.no_bar(), learn.no_logging(): learn.fit(99, 1e-3, cbs=clock)
     import torch
