@@ -50,7 +50,7 @@ def pick_precision(
     if precision=='bf16' and not native_bf16(): raise ValueError('This processor has no instructions for bf16: choose fp32')
     return precision
 
-# %% ../nbs/05b_engines.ipynb #3191a860
+# %% ../nbs/05b_engines.ipynb #163a69d1
 def _onnxruntime(path, precision):
     import onnxruntime as ort
     options = ort.SessionOptions()
@@ -61,7 +61,7 @@ def _onnxruntime(path, precision):
 
 def _openvino(path, precision):
     import openvino as ov
-    hint = 'bf16' if precision=='bf16' else 'f32'
+    hint = 'bf16' if precision!='fp32' and native_bf16() else 'f32'
     config = dict(PERFORMANCE_HINT='LATENCY', INFERENCE_PRECISION_HINT=hint, INFERENCE_NUM_THREADS=cores(), ENABLE_CPU_PINNING=False)
     model,lock = ov.Core().compile_model(str(path), 'CPU', config),Lock()
     def run(x):

@@ -1,5 +1,5 @@
 "A run that is killed, several times and anywhere, ends with the figures of a run that was left alone"
-import csv, json, signal, subprocess, time
+import csv, json, shutil, signal, subprocess, time
 
 from conftest import asl, repo, script
 
@@ -38,3 +38,15 @@ def test_killed_several_times(some, tmp_path):
     a, b = [json.loads((o/'evaluation.json').read_text()) for o in (out, tmp_path/'whole')]
     assert a['per_class']==b['per_class'] and a['ece']==b['ece']
     assert not list(out.rglob('*tmp'))
+
+def test_a_run_goes_on_as_it_was_begun(tiny, some, tmp_path):
+    "A run that another kind of processor began keeps that one's arithmetic, whatever is fastest here"
+    out = shutil.copytree(tiny, tmp_path/'run')
+    (out/'report.html').unlink()
+    config = json.loads((out/'config.json').read_text())
+    assert config['fast']=='auto' and config['found']['fast']!='plain'
+    config['found']['fast'] = 'plain'
+    (out/'config.json').write_text(json.dumps(config))
+    said = asl('asl_train', '--data', some, '--test', 'sample', '--out', out, '--epochs', 6, '--lr', 3e-3, '--size', 48, '--bs', 16, '--weights', 'none', '--resume').stdout
+    assert 'fast: plain' in said and table(out)==table(tiny)
+    assert json.loads((out/'config.json').read_text())['found']['fast']=='plain'
