@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #240d3a3d
+# %% ../nbs/13_all.ipynb #8578bf33
 from importlib import import_module
 from .machine import *
 from .fetch import *
@@ -33,8 +33,9 @@ from .report import *
 from .distributed import *
 from .evaluate import *
 from .runs import *
+from .app import *
 from .cli import *
 
-# %% ../nbs/13_all.ipynb #a7b06c38
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data fast card engines jobs variants bundle cluster learner scores report distributed evaluate runs cli'.split()]
+# %% ../nbs/13_all.ipynb #cebb90b1
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data fast card engines jobs variants bundle cluster learner scores report distributed evaluate runs app cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]
