@@ -9,7 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LINKS := nbdev_test nbdev_export nbdev_clean
 TEST_NBS := OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/nbdev_test --n-workers 1 --do-print --timing
-OURS := nbs asl_fastai benchmarks tests setup.py
+OURS := nbs asl_fastai benchmarks tests setup.py streamlit_app.py
 
 .PHONY: run app test studies bench setup readme
 .DELETE_ON_ERROR:

@@ -5,7 +5,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'asl_fastai.app._loaded': ('app.html#_loaded', 'asl_fastai/app.py'),
                                 'asl_fastai.app._stamp': ('app.html#_stamp', 'asl_fastai/app.py'),
                                 'asl_fastai.app.answer': ('app.html#answer', 'asl_fastai/app.py'),
-                                'asl_fastai.app.answer_bars': ('app.html#answer_bars', 'asl_fastai/app.py'),
                                 'asl_fastai.app.card_facts': ('app.html#card_facts', 'asl_fastai/app.py'),
                                 'asl_fastai.app.card_scores': ('app.html#card_scores', 'asl_fastai/app.py'),
                                 'asl_fastai.app.chosen_model': ('app.html#chosen_model', 'asl_fastai/app.py'),

@@ -36,9 +36,9 @@ def test_metadata_agree():
 
 def test_every_command_exists():
     from asl_fastai import cli
-    for line in settings()['console_scripts'].split():
-        name, target = line.split('=')
-        assert target==f'asl_fastai.cli:{name}' and callable(getattr(cli, name))
+    named = dict(line.split('=') for line in settings()['console_scripts'].split())
+    assert named=={o: f'asl_fastai.cli:{o}' for o in cli.__all__ if o.startswith('asl_')}
+    assert all(callable(getattr(cli, o)) for o in named)
 
 def test_the_wheel_holds_every_module(tmp_path):
     subprocess.run([sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '-w', tmp_path, repo], check=True, capture_output=True)
