@@ -55,7 +55,7 @@ def enlarged(
     k = -(-least//x.shape[1])
     return x.repeat(k, 0).repeat(k, 1)
 
-# %% ../nbs/11_app.ipynb #a07af6fa
+# %% ../nbs/11_app.ipynb #3e011df3
 def show_picture(
     at, # Place on the page
     predictor:bundle.Predictor, # Who answers
@@ -68,10 +68,10 @@ def show_picture(
     p = predictor.predict(seen)
     head,sentence = answer(p, threshold_of(predictor.card)[0])
     left,right = at.container(border=True).columns([1, 1.6], gap='medium')
-    left.image(enlarged(seen), f'{name}, as the model sees it: {len(seen)}x{len(seen)} pixels', 'stretch', alt=f'{name} as the model sees it')
+    left.image(enlarged(seen), f'{name}, as the model sees it: {len(seen)}x{len(seen)} pixels', 224, alt=f'{name} as the model sees it')
     right.header(head, anchor=False)
     right.markdown(sentence)
-    for label,prob in p.top(): right.progress(prob, f'{label} {scores.percent(prob)}')
+    for label,prob in p.top(): right.progress(prob, f'**{label}** {scores.percent(prob)}')
 
 # %% ../nbs/11_app.ipynb #3836d73b
 def card_facts(

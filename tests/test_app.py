@@ -1,5 +1,5 @@
 "The page in a real browser, its server as a process, and the way it is deployed"
-import os, re, shutil, socket, subprocess, sys, time
+import ast, os, re, shutil, socket, subprocess, sys, time
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -149,9 +149,19 @@ def test_asl_app_refuses_in_one_sentence(tiny):
 
 def required(): return [o for o in (repo/'requirements.txt').read_text().splitlines() if not o.startswith('#')]
 
-def test_requirements_are_those_of_the_project():
-    known = f"{settings()['requirements']} {settings()['app_requirements']}".split()
-    assert set(required()) <= set(known) and 'onnxruntime' in required() and not {'torch', 'fastai'} & {re.split('[<>=]', o)[0] for o in required()}
+def imported(room, seen):
+    "Packages that are imported with one of our modules, and with those that it imports"
+    seen.add(room)
+    for node in ast.parse((repo/'asl_fastai'/f'{room}.py').read_text()).body:
+        names = [o.name for o in node.names] if isinstance(node, ast.Import) else [f'{"asl_fastai." if node.level else ""}{node.module}'] if isinstance(node, ast.ImportFrom) else []
+        for top, *rest in (o.split('.') for o in names):
+            if top!='asl_fastai': yield top
+            elif rest[0] not in seen: yield from imported(rest[0], seen)
+
+def test_requirements_are_what_the_page_imports():
+    needed = {dict(PIL='pillow').get(o, o) for o in imported('app', set()) if o not in sys.stdlib_module_names}
+    assert {re.split('[<>=]', o)[0] for o in required()}==needed|{'streamlit', 'onnxruntime'}
+    assert set(required()) <= set(f"{settings()['requirements']} {settings()['app_requirements']}".split())
 
 @pytest.fixture(scope='module')
 def fresh(tmp_path_factory):
