@@ -3,4 +3,4 @@ from pathlib import Path
 
 import asl_fastai.app as app
 
-app.main(Path(__file__).parent)
+app.draw_page(Path(__file__).parent)

@@ -234,7 +234,7 @@ def asl_predict(
     n = run_job(out, paths, predictor.name, label) if out else _printed(predictor.rows(files))
     print(f'{n:,} pictures, {n/(time.perf_counter()-started):,.0f} pictures/s, {started-began:.2f} s to start', file=sys.stdout if out else sys.stderr)
 
-# %% ../nbs/12_cli.ipynb #586527b2
+# %% ../nbs/12_cli.ipynb #4ee48550
 @call_parse
 @one_sentence
 def asl_app(
@@ -244,8 +244,8 @@ def asl_app(
     debug:bool=False, # Show the traceback of an error?
 ):
     "A page in the browser: upload a picture, see the letter and how sure the model is"
-    from asl_fastai.app import serve
-    serve(model or newest_bundle(), port, address)
+    from asl_fastai.app import serve_page
+    serve_page(model or newest_bundle(), port, address)
 
 # %% ../nbs/12_cli.ipynb #f282918f
 def signs_in(

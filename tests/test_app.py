@@ -64,10 +64,10 @@ def upload(page, url, *files):
 
 def said(model, file):
     "Headline and sentence that the page should show"
-    from asl_fastai.app import answer, threshold_of
+    from asl_fastai.app import answer_of, threshold_of
     from asl_fastai.bundle import Predictor
     predictor = Predictor(model)
-    return [re.sub(r'\*', '', o) for o in answer(predictor.predict(file), threshold_of(predictor.card)[0])]
+    return [re.sub(r'\*', '', o) for o in answer_of(predictor.predict(file), threshold_of(predictor.card)[0])]
 
 def reads(page, model, file):
     "Is there a box with the answer that the model gives?"
