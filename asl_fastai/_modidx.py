@@ -39,7 +39,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'asl_fastai.bundle.Predictor._prediction': ('bundle.html#predictor._prediction', 'asl_fastai/bundle.py'),
                                    'asl_fastai.bundle.Predictor._run': ('bundle.html#predictor._run', 'asl_fastai/bundle.py'),
                                    'asl_fastai.bundle.Predictor.name': ('bundle.html#predictor.name', 'asl_fastai/bundle.py'),
-                                   'asl_fastai.bundle.Predictor.opened': ('bundle.html#predictor.opened', 'asl_fastai/bundle.py'),
                                    'asl_fastai.bundle.Predictor.predict': ('bundle.html#predictor.predict', 'asl_fastai/bundle.py'),
                                    'asl_fastai.bundle.Predictor.predict_batch': ( 'bundle.html#predictor.predict_batch',
                                                                                   'asl_fastai/bundle.py'),

@@ -32,7 +32,7 @@ class Prediction:
     def top(self, n:int=5)->list: return list(self.probs.items())[:n]
     def __repr__(self): return f'{self.label} ({self.confidence:.1%})'
 
-# %% ../nbs/06_bundle.ipynb #2e4aba7f
+# %% ../nbs/06_bundle.ipynb #ed29b709
 def _many(o): return isinstance(o, (list, tuple)) or getattr(o, 'ndim', 3)==4
 
 class Predictor:
@@ -53,12 +53,6 @@ class Predictor:
     def __repr__(self):
         return f'Predictor({self.card["architecture"]}, {len(self.vocab)} classes, {self.size}x{self.size}, {self.precision} by {self.runtime})'
 
-    def opened(self,
-        picture:Path|str|bytes|np.ndarray, # One picture: a path, bytes, a PIL picture or an array (h, w, 3) uint8
-    ) -> np.ndarray: # (size, size, 3) uint8
-        "A picture as the model sees it. `ValueError` when it cannot be opened"
-        return open_picture(picture, self.size)
-
     def probs(self,
         pictures:list|np.ndarray, # Paths, bytes, PIL pictures or arrays (h, w, 3) uint8; an array (n, h, w, 3) is many
         bs:int=64, # Pictures that go through the network together
@@ -66,7 +60,7 @@ class Predictor:
     ) -> np.ndarray: # Probabilities, (n, classes) float32 in [0, 1]
         "The probability of each class for each picture. `ValueError` when one cannot be opened"
         with tqdm(total=len(pictures), disable=not progress, unit=' pictures') as bar:
-            parts = [self._run(x, bar) for _,x in ahead(self.opened, pictures, bs)]
+            parts = [self._run(x, bar) for _,x in ahead(partial(open_picture, size=self.size), pictures, bs)]
         return np.concatenate([np.zeros((0, len(self.vocab)), np.float32), *parts])
 
     def _run(self, arrays, bar):
@@ -82,7 +76,7 @@ class Predictor:
         picture:Path|str|bytes|np.ndarray, # One picture: a path, bytes, a PIL picture or an array (h, w, 3) uint8
     ) -> Prediction: # Its label, confidence and all probabilities
         "What the model says of one picture. `ValueError` when it cannot be opened"
-        return self._prediction(self._graph(self.opened(picture)[None])[0])
+        return self._prediction(self._graph(open_picture(picture, self.size)[None])[0])
 
     def predict_batch(self,
         pictures:list, # Many pictures, as `probs` takes them
@@ -98,7 +92,7 @@ class Predictor:
         "Which of these pictures the model was trained on"
         return np.isin(np.asarray(hashes, dtype=np.uint64), self.bundle.seen())
 
-# %% ../nbs/06_bundle.ipynb #e0707b92
+# %% ../nbs/06_bundle.ipynb #34050dec
 def _row(path, p): return [path, p.label, f'{p.confidence:.4f}', ' '.join(f'{k}:{v:.4f}' for k,v in p.top(5)), '']
 
 @patch
@@ -108,7 +102,7 @@ def rows(self:Predictor,
 ): # A generator of `row_names`: path, label, confidence, the five likeliest, note
     "A row for each picture, in order"
     def opened(path):
-        try: return self.opened(path)
+        try: return open_picture(path, self.size)
         except (ValueError, OSError) as e: return ' '.join(str(e).split())
     for batch,found in ahead(opened, paths, bs):
         good = [o for o in found if not isinstance(o, str)]
