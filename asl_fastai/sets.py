@@ -387,7 +387,7 @@ def is_for_judging(
     path = Path(path)
     return any((o/'TEST_ONLY').is_file() for p in {path.absolute(), path.resolve()} for o in (p, *p.parents))
 
-# %% ../nbs/00_sets.ipynb #b90472d4
+# %% ../nbs/00_sets.ipynb #b5e0de71
 def _subfolders(folder):
     try: return [o for o in folder.iterdir() if o.is_dir()]
     except OSError: return []
@@ -397,7 +397,7 @@ def _marked_near(folders):
     return {o for d in above for o in (d, *_subfolders(d)) if (o/'TEST_ONLY').is_file()}
 
 def _judged_files(folder): return _pictures(folder) + [o for f in _files(folder) if has_rows(f) for o in picture_files(f)]
-def _length(path): return side**2 if is_row(path) else path.stat().st_size
+def _length(path): return row_side**2 if is_row(path) else path.stat().st_size
 
 def _judging_folders(files, root):
     known = {d for o in DATASETS.values() if o.role=='test' for d in (root/o.name, kaggle_input/o.slug)}
