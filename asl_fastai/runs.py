@@ -18,13 +18,13 @@ from .sets import *
 from fastai.vision.all import *
 from dataclasses import asdict, dataclass, field, fields
 
-# %% ../nbs/09_runs.ipynb #dd0d701f
+# %% ../nbs/09_runs.ipynb #91da47a4
 @dataclass
 class RunConfig:
     "Every choice of a training run"
-    data:list = field(default_factory=lambda: ['sample']) # Names of sets, or folders, to train on
-    test:list = field(default_factory=list) # Names of sets, or folders, to judge on afterwards
-    split:str = 'auto' # auto, random, block, group, fractions or counts
+    data:list = field(default_factory=lambda: ['sample']) # Names of sets, folders, or CSV files of letters, to train on
+    test:list = field(default_factory=list) # Names of sets, folders, or CSV files, to judge on afterwards
+    split:str = 'auto' # auto, random, block, group, alike, fractions or counts
     parts:list|None = None # Fractions, or counts a class
     group:str = signer_pattern # Regular expression for split='group'
     classes:list|None = None # Some of the classes; None: all
@@ -115,10 +115,10 @@ def _judge(learn, cfg, out):
     for name,ev in evs.items(): write_json(out/('evaluation.json' if name=='validation' else f'evaluation-{name}.json'), ev.to_dict())
     return evs
 
-# %% ../nbs/09_runs.ipynb #e9895775
+# %% ../nbs/09_runs.ipynb #9808bfe6
 def own_tests(
-    data:list, # Names of sets, or folders
-) -> list: # Folders
+    data:list, # Names of sets, folders, or CSV files of letters
+) -> list: # Folders, or CSV files
     "The parts of sets that are there to judge on: Kaggle's 28 pictures, the sample's other hands"
     parts = [parts_of(find_set(o)) for o in data]
     return [str(p[k]) for p in parts for k in ('test', 'ood') if k in p]
