@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #3a909d8d
+# %% ../nbs/13_all.ipynb #44423da4
 from importlib import import_module
 from .machine import *
 from .fetch import *
@@ -32,10 +32,11 @@ from .learner import *
 from .scores import *
 from .report import *
 from .distributed import *
+from .views import *
 from .evaluate import *
 from .runs import *
 from .cli import *
 
-# %% ../nbs/13_all.ipynb #a46f04c1
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed evaluate runs cli'.split()]
+# %% ../nbs/13_all.ipynb #c028d8cb
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed views evaluate runs cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]
