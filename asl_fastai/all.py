@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #240d3a3d
+# %% ../nbs/13_all.ipynb #490e4243
 from importlib import import_module
 from .machine import *
 from .fetch import *
+from .arrays import *
 from .sets import *
 from .doctor import *
 from .hands import *
@@ -35,6 +36,6 @@ from .evaluate import *
 from .runs import *
 from .cli import *
 
-# %% ../nbs/13_all.ipynb #a7b06c38
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data fast card engines jobs variants bundle cluster learner scores report distributed evaluate runs cli'.split()]
+# %% ../nbs/13_all.ipynb #2d658ecb
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch arrays sets doctor hands skin raster scenes drawing synth store batches data fast card engines jobs variants bundle cluster learner scores report distributed evaluate runs cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]

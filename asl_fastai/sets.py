@@ -8,7 +8,7 @@ __all__ = ['letters', 'digits', 'vocabs', 'max_pixels', 'DATASETS', 'kaggle_inpu
            'Dataset', 'datasets_table', 'data_root', 'parts_of', 'judged_part', 'get_data', 'find_set',
            'is_for_judging', 'seen_in_judging', 'prepare_sample']
 
-# %% ../nbs/00_sets.ipynb #786334bb
+# %% ../nbs/00_sets.ipynb #18e5a547
 import hashlib,lzma,os,re,shutil,struct,subprocess,sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
+from .arrays import *
 from .fetch import *
 
 # %% ../nbs/00_sets.ipynb #97fa1349
@@ -291,7 +292,7 @@ def _checked(ds, folder):
     for o in tqdm(_pictures(whole), desc=f'opening all of {ds.name}', unit='picture'): open_picture(o)
     return whole
 
-# %% ../nbs/00_sets.ipynb #ea4a6f1a
+# %% ../nbs/00_sets.ipynb #199263e7
 def _rendered(ds, folder):
     module,func = ds.source.split(':')
     getattr(import_module(module), func)(folder)
@@ -307,6 +308,7 @@ def _opened(ds, archive, folder):
 def _arrived(ds, archive, folder):
     folder = _opened(ds, archive, folder)
     drop_nested_copies(folder)
+    if (at := arrays_in(folder)) and not _pictures(folder): write_pictures(at, folder/'pictures')
     return _checked(ds, folder)
 
 # %% ../nbs/00_sets.ipynb #e2f9fb43
@@ -335,13 +337,17 @@ def get_data(
             else: _fetched(ds, folder, keep_archive)
     return folder
 
-# %% ../nbs/00_sets.ipynb #3966e093
+# %% ../nbs/00_sets.ipynb #79e30bf5
+def _as_pictures(folder, root):
+    at = arrays_in(folder)
+    return pictures_of(at, data_root(root)/'.arrays') if at and not _pictures(folder) else folder
+
 def find_set(
     name:Path|str, # A folder, or one of `DATASETS`
     root:Path|str|None=None, # Where data sets live; None: see `data_root`
 ) -> Path: # Folder
-    "A folder that exists, or the folder of a known set. `ValueError` when it is neither, and all errors of `get_data`"
-    if Path(name).is_dir(): return Path(name)
+    "A folder that exists, or the folder of a known set. `ValueError` when it is neither, and all errors of `get_data` and `read_arrays`"
+    if Path(name).is_dir(): return _as_pictures(Path(name), root)
     if str(name) in DATASETS: return get_data(str(name), root)
     raise ValueError(f'{name} is neither a folder nor a known set: give a folder of pictures, or one of {", ".join(DATASETS)}')
 
