@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #490e4243
+# %% ../nbs/13_all.ipynb #6ecbc2ca
 from importlib import import_module
 from .machine import *
 from .fetch import *
@@ -21,6 +21,7 @@ from .synth import *
 from .store import *
 from .batches import *
 from .data import *
+from .models import *
 from .fast import *
 from .card import *
 from .engines import *
@@ -34,8 +35,10 @@ from .report import *
 from .distributed import *
 from .evaluate import *
 from .runs import *
+from .track import *
+from .tune import *
 from .cli import *
 
-# %% ../nbs/13_all.ipynb #2d658ecb
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch arrays sets doctor hands skin raster scenes drawing synth store batches data fast card engines jobs variants bundle cluster learner scores report distributed evaluate runs cli'.split()]
+# %% ../nbs/13_all.ipynb #9886caf4
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch arrays sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed evaluate runs track tune cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]
