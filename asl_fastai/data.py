@@ -131,11 +131,11 @@ def CountSplitter(
         return _merge([_one(k, idxs, rng) for k,idxs in _by_class(o, label_func).items()])
     return _inner
 
-# %% ../nbs/03_data.ipynb #54747202
+# %% ../nbs/03_data.ipynb #429927bb
 def _frames(items, idxs):
     nums = {i: frame_of(items[i]) for i in idxs}
     if missing := [items[i] for i in idxs if nums[i] is None]:
-        raise ValueError(f'{missing[0]} carries no frame number to cut blocks by: use a random split, or groups')
+        raise ValueError(f'{missing[0]} carries no frame number to cut blocks by: give the folders of numbered photographs, or use a random split, or groups')
     return sorted(idxs, key=nums.get), nums
 
 def BlockSplitter(

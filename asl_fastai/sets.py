@@ -8,7 +8,7 @@ __all__ = ['letters', 'digits', 'vocabs', 'max_pixels', 'openers', 'DATASETS', '
            'opener', 'content_hash', 'Dataset', 'datasets_table', 'data_root', 'parts_of', 'judged_part', 'get_data',
            'find_set', 'is_for_judging', 'seen_in_judging', 'prepare_sample']
 
-# %% ../nbs/00_sets.ipynb #03134f96
+# %% ../nbs/00_sets.ipynb #dba0f4f8
 import hashlib,os,re,shutil,struct,subprocess,sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
+from .arrays import *
 from .fetch import *
 from .rows import *
 
@@ -44,7 +45,7 @@ def vocab_of(
     labels = set(labels)
     return next((v for v in vocabs.values() if labels<=set(v)), tuple(sorted(labels)))
 
-# %% ../nbs/00_sets.ipynb #1b62a523
+# %% ../nbs/00_sets.ipynb #8ae1999e
 _words = 'delete|del|nothing|space|[a-z]'
 _namings = {'A_test.jpg, A_34.jpg': fr'({_words}|\d)_(?:test|\d+)', 'A3000.jpg, A0001_test.jpg': fr'({_words})\d+(?:_test)?',
     'hand1_a_bot_seg_1_cropped.jpeg': fr'hand\d+_({_words}|\d)_[a-z]+_seg_\d+_cropped', 'P3_A_12.jpg': fr'p\d+_({_words}|\d)_\d+'}
@@ -81,7 +82,7 @@ def labeller(
     for o in files: label_of(o)
     return label_of
 
-# %% ../nbs/00_sets.ipynb #5f597e21
+# %% ../nbs/00_sets.ipynb #29cd1c17
 def frame_of(
     path:Path|str, # A picture's path
 ) -> int|None: # Its place in the film, None when its name has none
@@ -101,7 +102,7 @@ def _files(folder):
 
 def _pictures(folder): return [o for o in _files(folder) if o.suffix.lower() in _suffixes]
 
-# %% ../nbs/00_sets.ipynb #93cf8971
+# %% ../nbs/00_sets.ipynb #b83956f4
 def walk_pictures(
     folder:Path|str, # Where to look, in all folders below too; or a CSV file of letters
 ): # A generator of paths: a folder's own pictures in natural order, then those of the folders in it
@@ -118,7 +119,7 @@ def picture_files(
     "Every picture file below `folder`. `ValueError` when there is none, or no such folder"
     return sorted(walk_pictures(folder), key=_natural)
 
-# %% ../nbs/00_sets.ipynb #21c3609c
+# %% ../nbs/00_sets.ipynb #5c1471c2
 max_pixels = 64_000_000 # Of a picture that `open_picture` takes: 64 megapixels
 _damage = OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, struct.error # What decoders raise
 
@@ -149,7 +150,7 @@ def open_picture(
     except _damage as e: raise ValueError(f'{name} is not a picture, or is damaged: {e}') from e
     return np.array(im.resize((size,size), Image.Resampling.BILINEAR) if size else im)
 
-# %% ../nbs/00_sets.ipynb #3e5a3536
+# %% ../nbs/00_sets.ipynb #d06ed7d4
 def grey_square(
     src, # A picture, as `open_picture` takes it
     size:int=28, # Side of the square, in pixels
@@ -163,7 +164,7 @@ def grey_square(
     square.paste(im.resize((w, h), Image.Resampling.BILINEAR), ((size-w)//2, (size-h)//2))
     return np.stack([square]*3, -1)
 
-# %% ../nbs/00_sets.ipynb #63641ef4
+# %% ../nbs/00_sets.ipynb #9e6f1f25
 openers = {f'{f.__name__}: {said}': f for f,said in ((open_picture, 'upright, RGB, squeezed to size x size'),
     (grey_square, "upright, grey, whole, padded with its border's colour to size x size"))} # A card's words to what opens a picture so
 
@@ -175,7 +176,7 @@ def opener(
     if not found: raise ValueError(f'Pictures opened by {said!r} are not known here: look for a newer asl_fastai')
     return found
 
-# %% ../nbs/00_sets.ipynb #556bfc92
+# %% ../nbs/00_sets.ipynb #ee00fc36
 def content_hash(
     src:Path|str|bytes, # A file, a row, or the bytes of one
 ) -> int: # 64-bit number
@@ -256,7 +257,7 @@ def data_root(
     checkout = (o for o in (here, *here.parents) if (o/'settings.ini').is_file() and (o/'asl_fastai').is_dir())
     return next((o/'data' for o in checkout), Path('~/.fastai/data').expanduser())
 
-# %% ../nbs/00_sets.ipynb #00a7237b
+# %% ../nbs/00_sets.ipynb #1e37a1cf
 def _kind(path):
     m = re.fullmatch(r'(?:.*[_-])?(train|test|ood)(?:\.csv(?:\.xz)?)?', path.name, re.I)
     return m and m[1].lower()
@@ -269,7 +270,7 @@ def _inner(part):
     while (subs := _folders(part)) and [o.name for o in subs]==[part.name]: part = subs[0]
     return part
 
-# %% ../nbs/00_sets.ipynb #9b60251f
+# %% ../nbs/00_sets.ipynb #8ae55703
 def parts_of(
     folder:Path|str, # A set's folder, or a CSV file of letters
 ) -> dict: # Name of a part, 'train', 'test' or 'ood', to its folder or CSV file
@@ -289,7 +290,7 @@ def judged_part(
     parts = parts_of(folder)
     return parts.get('ood') or parts.get('test') or Path(folder)
 
-# %% ../nbs/00_sets.ipynb #a885056d
+# %% ../nbs/00_sets.ipynb #a103e004
 def _counted(ds, folder):
     if '.csv' in ds.layout: return {_kind(o): len(read_rows(o)[0]) for o in _tables(folder) if _kind(o)}
     if len(ds.counts)==1: return {k: len(_pictures(folder)) for k in ds.counts}
@@ -312,7 +313,7 @@ def _there(ds, folder):
     raise ValueError(f'{folder} holds {_said(_counted(ds, folder))} pictures, and {ds.name} has {_said(ds.counts)}: move it away to have the set made anew, '
         'or give its path instead of the name to use it as it is')
 
-# %% ../nbs/00_sets.ipynb #a8df8852
+# %% ../nbs/00_sets.ipynb #7260ac8b
 def _shown(ds, folder):
     if '.csv' in ds.layout: return {l for o in _tables(folder) for l in read_rows(o)[0]}
     return {label_of(o) for o in _pictures(folder)}
@@ -325,7 +326,7 @@ def _checked(ds, folder):
     for o in tqdm(_pictures(whole), desc=f'opening all of {ds.name}', unit='picture'): open_picture(o)
     return whole
 
-# %% ../nbs/00_sets.ipynb #ea4a6f1a
+# %% ../nbs/00_sets.ipynb #199263e7
 def _rendered(ds, folder):
     module,func = ds.source.split(':')
     getattr(import_module(module), func)(folder)
@@ -341,6 +342,7 @@ def _opened(ds, archive, folder):
 def _arrived(ds, archive, folder):
     folder = _opened(ds, archive, folder)
     drop_nested_copies(folder)
+    if (at := arrays_in(folder)) and not _pictures(folder): write_pictures(at, folder/'pictures')
     return _checked(ds, folder)
 
 # %% ../nbs/00_sets.ipynb #e2f9fb43
@@ -369,13 +371,18 @@ def get_data(
             else: _fetched(ds, folder, keep_archive)
     return folder
 
-# %% ../nbs/00_sets.ipynb #54295988
+# %% ../nbs/00_sets.ipynb #9cded3ec
+def _as_pictures(folder, root):
+    at = arrays_in(folder)
+    return pictures_of(at, data_root(root)/'.arrays') if at and not _pictures(folder) else folder
+
 def find_set(
     name:Path|str, # A folder, a CSV file of letters, or one of `DATASETS`
     root:Path|str|None=None, # Where data sets live; None: see `data_root`
 ) -> Path: # Folder, or CSV file
-    "A folder or CSV file that exists, or the folder of a known set. `ValueError` when it is neither, and all errors of `get_data`"
-    if Path(name).is_dir() or is_csv(name) and Path(name).is_file(): return Path(name)
+    "A folder or CSV file that exists, or the folder of a known set. `ValueError` when it is neither, and all errors of `get_data` and `read_arrays`"
+    if is_csv(name) and Path(name).is_file(): return Path(name)
+    if Path(name).is_dir(): return _as_pictures(Path(name), root)
     if str(name) in DATASETS: return get_data(str(name), root)
     raise ValueError(f'{name} is neither a folder nor a known set: give a folder of pictures, a CSV file of letters, or one of {", ".join(DATASETS)}')
 
@@ -387,7 +394,7 @@ def is_for_judging(
     path = Path(path)
     return any((o/'TEST_ONLY').is_file() for p in {path.absolute(), path.resolve()} for o in (p, *p.parents))
 
-# %% ../nbs/00_sets.ipynb #b5e0de71
+# %% ../nbs/00_sets.ipynb #7dd82c2c
 def _subfolders(folder):
     try: return [o for o in folder.iterdir() if o.is_dir()]
     except OSError: return []
@@ -403,7 +410,7 @@ def _judging_folders(files, root):
     known = {d for o in DATASETS.values() if o.role=='test' for d in (root/o.name, kaggle_input/o.slug)}
     return known | {Path(d) for d,_,names in os.walk(root) if 'TEST_ONLY' in names} | _marked_near({o.parent for o in files})
 
-# %% ../nbs/00_sets.ipynb #397c8f41
+# %% ../nbs/00_sets.ipynb #f3553e7e
 def seen_in_judging(
     files, # Paths of pictures to learn from
     root:Path|str|None=None, # Where data sets live; None: see `data_root`
