@@ -57,7 +57,7 @@ def enlarged(
     k = -(-least//x.shape[1])
     return x.repeat(k, 0).repeat(k, 1)
 
-# %% ../nbs/11_app.ipynb #6da94e4c
+# %% ../nbs/11_app.ipynb #0de95fb4
 def show_picture(
     at, # Place on the page
     predictor:bundle.Predictor, # Who answers
@@ -66,7 +66,7 @@ def show_picture(
     sure:float, # Confidence from which on an answer counts, in [0, 1]
 ):
     "Draws what the model sees and says of one picture, or the sentence that says why it cannot"
-    try: seen = predictor.opened(data)
+    try: seen = predictor.bundle.open(data)
     except ValueError as e: return at.error(f'`{name}`: {e}', icon=':material/broken_image:')
     p = predictor.predict(seen)
     head,sentence = answer_of(p, sure)
