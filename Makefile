@@ -1,6 +1,7 @@
 # make run      sets everything up, trains on the sample and judges the model on hands it has never seen
 #               make run DATA=asl_alphabet            Kaggle's 87,000 pictures, or a folder of yours
 #               make run DATA=... TEST="a b" WEIGHTS=FILE ARGS="--epochs 2"
+# make app      shows the newest model, or MODEL=BUNDLE, as a page in the browser, at PORT=8501
 # make test     sets everything up and runs every test
 # make bench    measures speed and memory here, the short way (benchmarks/; KEEP=1 keeps the figures that the docs show)
 # make studies  runs the studies at full size (STUDY=name for one), into nbs/studies/results
@@ -8,9 +9,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 LINKS := nbdev_test nbdev_export nbdev_clean
 TEST_NBS := OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/nbdev_test --n-workers 1 --do-print --timing
-OURS := nbs asl_fastai benchmarks tests setup.py
+OURS := nbs asl_fastai benchmarks tests setup.py streamlit_app.py
 
-.PHONY: run test studies bench setup readme
+.PHONY: run app test studies bench setup readme
 .DELETE_ON_ERROR:
 
 setup: .venv/.ready
@@ -24,6 +25,9 @@ setup: .venv/.ready
 
 run: setup
 	@$(BIN)/asl_run $(if $(DATA),--data $(DATA)) $(if $(TEST),--test $(TEST)) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(ARGS)
+
+app: setup
+	@$(BIN)/asl_app $(if $(MODEL),--model $(MODEL)) $(if $(PORT),--port $(PORT))
 
 test: setup
 	@$(BIN)/python tests/fresh.py

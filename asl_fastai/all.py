@@ -5,10 +5,12 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #240d3a3d
+# %% ../nbs/13_all.ipynb #603cc0d8
 from importlib import import_module
 from .machine import *
 from .fetch import *
+from .rows import *
+from .arrays import *
 from .sets import *
 from .doctor import *
 from .hands import *
@@ -20,6 +22,7 @@ from .synth import *
 from .store import *
 from .batches import *
 from .data import *
+from .models import *
 from .fast import *
 from .card import *
 from .engines import *
@@ -31,10 +34,14 @@ from .learner import *
 from .scores import *
 from .report import *
 from .distributed import *
+from .views import *
 from .evaluate import *
 from .runs import *
+from .track import *
+from .tune import *
+from .app import *
 from .cli import *
 
-# %% ../nbs/13_all.ipynb #a7b06c38
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data fast card engines jobs variants bundle cluster learner scores report distributed evaluate runs cli'.split()]
+# %% ../nbs/13_all.ipynb #b1918abd
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch rows arrays sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed views evaluate runs track tune app cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]

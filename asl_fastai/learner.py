@@ -6,15 +6,17 @@
 __all__ = ['read_weights', 'find_arch', 'arch_name', 'find_weights', 'WholeNet', 'whole_split', 'asl_learner', 'guard',
            'EpochSeed', 'EpochLog', 'Checkpoints', 'training_hashes']
 
-# %% ../nbs/07_learner.ipynb #eddb69d1
+# %% ../nbs/07_learner.ipynb #d1656245
 import csv, functools, logging, lzma, warnings
 from copy import deepcopy
+from inspect import signature
 
 import timm, torchvision
 from fastai.vision.all import *
-from .machine import reuse_memory, whole_file
+from .machine import ahead, reuse_memory, whole_file
 from .sets import *
 from .data import *
+from .models import *
 from .variants import add_variants
 from .bundle import *
 
@@ -37,23 +39,24 @@ def _read_tensors(path):
         return load_file(path)
     return torch.load(lzma.open(path) if path.suffix=='.xz' else path, map_location='cpu', weights_only=True)
 
-# %% ../nbs/07_learner.ipynb #4adbad6c
+# %% ../nbs/07_learner.ipynb #8e6160cb
 def find_arch(
-    arch, # torchvision function, or a name that torchvision or timm knows
-): # torchvision's function, or the name for timm
+    arch, # torchvision function, a network of `models`, or a name that we, torchvision or timm know
+): # Our builder, torchvision's function, or the name for timm
     "The architecture of that name. `ValueError` when nobody knows it"
+    if own := find_network(arch): return own
     if callable(arch): return arch
     if arch in torchvision.models.list_models(torchvision.models): return torchvision.models.get_model_builder(arch)
     if timm.is_model(arch): return arch
-    raise ValueError(f'Neither torchvision nor timm knows an architecture {arch!r}: try resnet18, mobilenet_v2 or convnext_tiny')
+    raise ValueError(f'Neither torchvision nor timm knows an architecture {arch!r}: try resnet18, mobilenet_v2 or convnext_tiny, or of ours {", ".join(networks)}')
 
 def arch_name(
     arch, # What `find_arch` takes
-) -> str: # As torchvision or timm spells it
-    "The name of an architecture"
-    return arch if isinstance(arch, str) else arch.__name__
+) -> str: # As `find_arch` reads it
+    "The name of an architecture, with its options"
+    return arch if isinstance(arch, str) else network_name(arch) or arch.__name__
 
-# %% ../nbs/07_learner.ipynb #541a6df1
+# %% ../nbs/07_learner.ipynb #10f6002a
 def _download(arch, weights):
     try:
         if isinstance(arch, str): return timm.create_model(arch, pretrained=True, num_classes=0).state_dict()
@@ -61,12 +64,18 @@ def _download(arch, weights):
     except (OSError, RuntimeError) as e: raise ConnectionError(
         f'ImageNet weights for {arch_name(arch)} could not be downloaded ({e}): check the connection, or give weights=FILE, "auto" or None') from None
 
+def _own_weights(arch, weights):
+    if weights=='imagenet' or isinstance(weights, torchvision.models.WeightsEnum):
+        raise ValueError(f'Nobody offers {weights} weights for {arch_name(arch)}: give weights=FILE, "auto" or None')
+    return None if weights=='auto' else weights
+
 def find_weights(
     arch, # What `find_arch` takes
     weights='auto', # 'auto', 'imagenet', None, a torchvision weights enum, or a file
 ) -> tuple: # State dict or None, and a line that says where it comes from
-    "Pretrained weights and their origin. `ConnectionError` when they were insisted on and there is no network"
+    "Pretrained weights and their origin. `ConnectionError` when they were insisted on and there is no network, `ValueError` when nobody has any"
     arch = find_arch(arch)
+    if own := find_network(arch): weights = _own_weights(own, weights)
     if weights is None: return None,'none: from scratch'
     if isinstance(weights, torchvision.models.WeightsEnum): return _download(arch, weights),f'torchvision {weights}'
     if weights=='imagenet': return _download(arch, None),f'ImageNet, for {arch_name(arch)}'
@@ -143,7 +152,16 @@ def _whole_learner(dls, arch, sd, origin, **kwargs):
     if sd is not None: learn.freeze()
     return learn
 
-# %% ../nbs/07_learner.ipynb #bc87dd15
+# %% ../nbs/07_learner.ipynb #e3c183be
+def _own_learner(dls, arch, sd, origin, **kwargs):
+    with no_random(): x = dls.one_batch()[0]
+    net = arch(n_out=get_c(dls), **(dict(size=x.shape[-1]) if 'size' in signature(arch).parameters else {}))
+    net[0](x)
+    learn = Learner(dls, _take(net, net, sd, arch, origin), **kwargs)
+    learn.pretrained = False
+    return learn
+
+# %% ../nbs/07_learner.ipynb #5d8d4916
 def _check_size(learn):
     x = learn.dls.one_batch()[0][:2]
     try:
@@ -154,16 +172,17 @@ def _check_size(learn):
 
 def _builder(arch):
     if isinstance(arch, str): return _timm_learner
+    if find_network(arch): return _own_learner
     try: num_features_model(create_body(arch(weights=None), cut=_meta(arch)['cut']))
     except (RuntimeError, AssertionError, StopIteration, ValueError, TypeError): return _whole_learner
     return _torchvision_learner
 
-# %% ../nbs/07_learner.ipynb #9791af4e
+# %% ../nbs/07_learner.ipynb #13e3e06d
 @delegates(vision_learner, but='pretrained')
 def asl_learner(
     dls:DataLoaders, # From `asl_dls`, `asl_block` or any of fastai's for pictures
-    arch=resnet18, # torchvision function, or a name that torchvision or timm knows
-    weights='auto', # 'auto': ImageNet if it can be had; 'imagenet'; None; a torchvision weights enum; or a file
+    arch=resnet18, # What `find_arch` takes
+    weights='auto', # 'auto': ImageNet if there is such a thing and it can be had; 'imagenet'; None; a torchvision weights enum; or a file
     loss_func=CrossEntropyLossFlat(), # As fastai's
     metrics=(error_rate, accuracy), # As fastai's
     seed:int|None=None, # Of the new head's random weights
@@ -293,13 +312,23 @@ def _onnx(graph, size):
             dynamic_shapes=({0: torch.export.Dim('n')},))
     return prog.model_proto.SerializeToString()
 
-# %% ../nbs/07_learner.ipynb #993a7f92
-def _held_out(dls):
-    "The files of the validation part and their classes"
-    if not all(isinstance(o, (str, Path)) for o in dls.valid.items) or not hasattr(dls.valid_ds, 'tls'): return [],[]
-    return list(dls.valid.items),[dls.vocab[int(y)] for y in dls.valid_ds.tls[1]]
+# %% ../nbs/07_learner.ipynb #312c69f6
+def _spread(o, most): return [o[i] for i in np.linspace(0, len(o)-1, min(len(o), most)).round().astype(int)]
 
-# %% ../nbs/07_learner.ipynb #575856ae
+def _known(dl): return [i for i,o in enumerate(getattr(dl, 'items', [])) if isinstance(o, (str, Path)) and hasattr(dl.dataset, 'tls')]
+
+def _pictures(dl, idxs, opened, size):
+    "Some pictures of `dl` as a bundle's graph takes them, (n, size, size, 3) uint8"
+    if getattr(dl, 'held', False): return dl.stores.take(dl.at[idxs]).numpy()
+    found = [o for _,x in ahead(partial(opener(opened), size=size), [dl.items[i] for i in idxs]) for o in x]
+    return np.stack(found) if found else np.zeros((0, size, size, 3), np.uint8)
+
+def _held_out(dls, opened, size):
+    "Some pictures of the validation part, and their classes"
+    idxs = _spread(_known(dls.valid), 1000)
+    return _pictures(dls.valid, idxs, opened, size),[dls.vocab[int(dls.valid_ds.tls[1][i])] for i in idxs]
+
+# %% ../nbs/07_learner.ipynb #c9fe49cc
 def training_hashes(
     dls:DataLoaders, # Whose training items are paths
 ) -> np.ndarray: # (n,) uint64
@@ -317,25 +346,26 @@ def to_bundle(self:Learner,
     "The learner as a bundle in `path`. `ValueError` when the bundle does not answer as the learner does"
     files = [str(o) for o in self.dls.train.items if isinstance(o, (str, Path))]
     size = self.dls.one_batch()[0].shape[-1]
-    mean,std = _norm(self.dls)
+    (mean, std),opened = _norm(self.dls),opened_by(self.dls)
     model = deepcopy(self.model).cpu().eval().to(memory_format=torch.contiguous_format)
     card = dict(architecture=arch_name(getattr(self, 'arch', type(self.model))), classes=list(self.dls.vocab), temperature=temperature, threshold=threshold,
-        preprocessing=dict(size=size, opened='open_picture: upright, RGB, squeezed to size x size', mean=mean, std=std),
+        preprocessing=dict(size=size, opened=first(k for k,f in openers.items() if f is opener(opened)), mean=mean, std=std),
         weights=getattr(self, 'weights', 'not known'), trained_on=trained_on or ([os.path.commonpath(files)] if files else []),
         pictures=len(self.dls.train_ds), scores=scores or {}, marks=list(getattr(self, 'marks', [])),
         versions=dict(torch=torch.__version__, torchvision=torchvision.__version__, timm=timm.__version__))
     weights = {k: v.contiguous().numpy() for k,v in model.state_dict().items()}
     write_bundle(path, card, weights, _onnx(_Graph(model, mean, std, temperature).eval(), size), training_hashes(self.dls))
     self._check_bundle(Path(path), temperature)
-    add_variants(path, *_held_out(self.dls), files)
+    training = _pictures(self.dls.train, _spread(_known(self.dls.train), 128), opened, size)
+    add_variants(path, *_held_out(self.dls, opened, size), training)
     return Path(path)
 
 @patch
 def _check_bundle(self:Learner, path, temperature, n=8):
-    files = [o for o in self.dls.valid.items if isinstance(o, (str, Path))][:n]
-    if not files: return
-    with self.no_bar(), self.no_logging(): z = self.get_preds(dl=self.dls.test_dl(files, num_workers=0), act=noop)[0]
-    diff = (F.softmax(z/temperature, 1).numpy()-Predictor(path, 'fp32').probs(files)).__abs__().max()
+    if not (idxs := _known(self.dls.valid)[:n]): return
+    pred,dl = Predictor(path, 'fp32'),self.dls.test_dl([self.dls.valid.items[i] for i in idxs], num_workers=0)
+    with self.no_bar(), self.no_logging(): z = self.get_preds(dl=dl, act=noop)[0]
+    diff = np.abs(F.softmax(z/temperature, 1).numpy()-pred.probs(_pictures(self.dls.valid, idxs, pred.bundle.opener.__name__, pred.size))).max()
     if diff<=1e-3: return
     shutil.rmtree(path)
     raise ValueError(f'The bundle would not answer as the learner does (probabilities differ by {diff:.3f}): its pictures are not '

@@ -4,7 +4,7 @@ import ast, configparser, json, re, subprocess, sys, tomllib, zipfile
 import pytest
 from conftest import repo
 
-rooms = 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data fast card engines jobs variants bundle cluster learner scores report distributed evaluate runs cli all'.split()
+rooms = 'machine fetch rows arrays sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed views evaluate runs track tune app cli all'.split()
 
 def imports_of(room):
     "Which of our modules a module imports, wherever in it"
@@ -12,6 +12,7 @@ def imports_of(room):
         if isinstance(node, ast.ImportFrom) and node.level==1 and node.module: yield node.module.split('.')[0]
         elif isinstance(node, ast.ImportFrom) and node.level==1: yield from (o.name for o in node.names)
         elif isinstance(node, ast.ImportFrom) and (node.module or '').startswith('asl_fastai.'): yield node.module.split('.')[1]
+        elif isinstance(node, ast.Import): yield from (o.name.split('.')[1] for o in node.names if o.name.startswith('asl_fastai.'))
 
 def test_every_module_is_a_room(): assert {p.stem for p in (repo/'asl_fastai').glob('*.py')}-{'__init__', '_modidx'}==set(rooms)
 
@@ -35,9 +36,9 @@ def test_metadata_agree():
 
 def test_every_command_exists():
     from asl_fastai import cli
-    for line in settings()['console_scripts'].split():
-        name, target = line.split('=')
-        assert target==f'asl_fastai.cli:{name}' and callable(getattr(cli, name))
+    named = dict(line.split('=') for line in settings()['console_scripts'].split())
+    assert named=={o: f'asl_fastai.cli:{o}' for o in cli.__all__ if o.startswith('asl_')}
+    assert all(callable(getattr(cli, o)) for o in named)
 
 def test_the_wheel_holds_every_module(tmp_path):
     subprocess.run([sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '-w', tmp_path, repo], check=True, capture_output=True)
@@ -51,7 +52,7 @@ def modules_after(code, folder):
     out = subprocess.run([sys.executable, file], capture_output=True, text=True, cwd=repo, check=True).stdout
     return set(out.splitlines()[-1].split())
 
-@pytest.mark.parametrize('module', ['asl_fastai', 'asl_fastai.cli', 'asl_fastai.sets', 'asl_fastai.doctor', 'asl_fastai.store', 'asl_fastai.bundle', 'asl_fastai.variants', 'asl_fastai.evaluate'])
+@pytest.mark.parametrize('module', ['asl_fastai', 'asl_fastai.cli', 'asl_fastai.sets', 'asl_fastai.doctor', 'asl_fastai.store', 'asl_fastai.bundle', 'asl_fastai.variants', 'asl_fastai.evaluate', 'asl_fastai.app'])
 def test_what_needs_no_torch_loads_none(module, tmp_path):
     assert not {'torch', 'fastai', 'torchvision', 'timm'} & modules_after(f'from {module} import *', tmp_path)
 
