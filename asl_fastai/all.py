@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #240d3a3d
+# %% ../nbs/13_all.ipynb #050fbc34
 from importlib import import_module
 from .machine import *
 from .fetch import *
@@ -20,6 +20,7 @@ from .synth import *
 from .store import *
 from .batches import *
 from .data import *
+from .models import *
 from .fast import *
 from .card import *
 from .engines import *
@@ -28,6 +29,7 @@ from .variants import *
 from .bundle import *
 from .cluster import *
 from .learner import *
+from .epochs import *
 from .scores import *
 from .report import *
 from .distributed import *
@@ -35,6 +37,6 @@ from .evaluate import *
 from .runs import *
 from .cli import *
 
-# %% ../nbs/13_all.ipynb #a7b06c38
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data fast card engines jobs variants bundle cluster learner scores report distributed evaluate runs cli'.split()]
+# %% ../nbs/13_all.ipynb #e8820561
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner epochs scores report distributed evaluate runs cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]

@@ -6,15 +6,17 @@
 __all__ = ['read_weights', 'find_arch', 'arch_name', 'find_weights', 'WholeNet', 'whole_split', 'asl_learner', 'guard',
            'EpochSeed', 'EpochLog', 'Checkpoints', 'training_hashes']
 
-# %% ../nbs/07_learner.ipynb #eddb69d1
+# %% ../nbs/07_learner.ipynb #6ea97dfd
 import csv, functools, logging, lzma, warnings
 from copy import deepcopy
+from inspect import signature
 
 import timm, torchvision
 from fastai.vision.all import *
 from .machine import reuse_memory, whole_file
 from .sets import *
 from .data import *
+from .models import *
 from .variants import add_variants
 from .bundle import *
 
@@ -37,23 +39,24 @@ def _read_tensors(path):
         return load_file(path)
     return torch.load(lzma.open(path) if path.suffix=='.xz' else path, map_location='cpu', weights_only=True)
 
-# %% ../nbs/07_learner.ipynb #4adbad6c
+# %% ../nbs/07_learner.ipynb #8e6160cb
 def find_arch(
-    arch, # torchvision function, or a name that torchvision or timm knows
-): # torchvision's function, or the name for timm
+    arch, # torchvision function, a network of `models`, or a name that we, torchvision or timm know
+): # Our builder, torchvision's function, or the name for timm
     "The architecture of that name. `ValueError` when nobody knows it"
+    if own := find_network(arch): return own
     if callable(arch): return arch
     if arch in torchvision.models.list_models(torchvision.models): return torchvision.models.get_model_builder(arch)
     if timm.is_model(arch): return arch
-    raise ValueError(f'Neither torchvision nor timm knows an architecture {arch!r}: try resnet18, mobilenet_v2 or convnext_tiny')
+    raise ValueError(f'Neither torchvision nor timm knows an architecture {arch!r}: try resnet18, mobilenet_v2 or convnext_tiny, or of ours {", ".join(networks)}')
 
 def arch_name(
     arch, # What `find_arch` takes
-) -> str: # As torchvision or timm spells it
-    "The name of an architecture"
-    return arch if isinstance(arch, str) else arch.__name__
+) -> str: # As `find_arch` reads it
+    "The name of an architecture, with its options"
+    return arch if isinstance(arch, str) else network_name(arch) or arch.__name__
 
-# %% ../nbs/07_learner.ipynb #541a6df1
+# %% ../nbs/07_learner.ipynb #10f6002a
 def _download(arch, weights):
     try:
         if isinstance(arch, str): return timm.create_model(arch, pretrained=True, num_classes=0).state_dict()
@@ -61,12 +64,18 @@ def _download(arch, weights):
     except (OSError, RuntimeError) as e: raise ConnectionError(
         f'ImageNet weights for {arch_name(arch)} could not be downloaded ({e}): check the connection, or give weights=FILE, "auto" or None') from None
 
+def _own_weights(arch, weights):
+    if weights=='imagenet' or isinstance(weights, torchvision.models.WeightsEnum):
+        raise ValueError(f'Nobody offers {weights} weights for {arch_name(arch)}: give weights=FILE, "auto" or None')
+    return None if weights=='auto' else weights
+
 def find_weights(
     arch, # What `find_arch` takes
     weights='auto', # 'auto', 'imagenet', None, a torchvision weights enum, or a file
 ) -> tuple: # State dict or None, and a line that says where it comes from
-    "Pretrained weights and their origin. `ConnectionError` when they were insisted on and there is no network"
+    "Pretrained weights and their origin. `ConnectionError` when they were insisted on and there is no network, `ValueError` when nobody has any"
     arch = find_arch(arch)
+    if own := find_network(arch): weights = _own_weights(own, weights)
     if weights is None: return None,'none: from scratch'
     if isinstance(weights, torchvision.models.WeightsEnum): return _download(arch, weights),f'torchvision {weights}'
     if weights=='imagenet': return _download(arch, None),f'ImageNet, for {arch_name(arch)}'
@@ -143,7 +152,16 @@ def _whole_learner(dls, arch, sd, origin, **kwargs):
     if sd is not None: learn.freeze()
     return learn
 
-# %% ../nbs/07_learner.ipynb #bc87dd15
+# %% ../nbs/07_learner.ipynb #e3c183be
+def _own_learner(dls, arch, sd, origin, **kwargs):
+    with no_random(): x = dls.one_batch()[0]
+    net = arch(n_out=get_c(dls), **(dict(size=x.shape[-1]) if 'size' in signature(arch).parameters else {}))
+    net[0](x)
+    learn = Learner(dls, _take(net, net, sd, arch, origin), **kwargs)
+    learn.pretrained = False
+    return learn
+
+# %% ../nbs/07_learner.ipynb #5d8d4916
 def _check_size(learn):
     x = learn.dls.one_batch()[0][:2]
     try:
@@ -154,16 +172,17 @@ def _check_size(learn):
 
 def _builder(arch):
     if isinstance(arch, str): return _timm_learner
+    if find_network(arch): return _own_learner
     try: num_features_model(create_body(arch(weights=None), cut=_meta(arch)['cut']))
     except (RuntimeError, AssertionError, StopIteration, ValueError, TypeError): return _whole_learner
     return _torchvision_learner
 
-# %% ../nbs/07_learner.ipynb #9791af4e
+# %% ../nbs/07_learner.ipynb #13e3e06d
 @delegates(vision_learner, but='pretrained')
 def asl_learner(
     dls:DataLoaders, # From `asl_dls`, `asl_block` or any of fastai's for pictures
-    arch=resnet18, # torchvision function, or a name that torchvision or timm knows
-    weights='auto', # 'auto': ImageNet if it can be had; 'imagenet'; None; a torchvision weights enum; or a file
+    arch=resnet18, # What `find_arch` takes
+    weights='auto', # 'auto': ImageNet if there is such a thing and it can be had; 'imagenet'; None; a torchvision weights enum; or a file
     loss_func=CrossEntropyLossFlat(), # As fastai's
     metrics=(error_rate, accuracy), # As fastai's
     seed:int|None=None, # Of the new head's random weights
