@@ -4,11 +4,7 @@ import ast, configparser, json, re, subprocess, sys, tomllib, zipfile
 import pytest
 from conftest import repo
 
-<<<<<<< HEAD
-rooms = 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data fast card engines jobs variants bundle cluster learner epochs scores report distributed evaluate runs cli all'.split()
-=======
-rooms = 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed evaluate runs cli all'.split()
->>>>>>> 918c8b02e70a137f7ab94fb27ce2cd99b448b9ad
+rooms = 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner epochs scores report distributed evaluate runs cli all'.split()
 
 def imports_of(room):
     "Which of our modules a module imports, wherever in it"
