@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #050fbc34
+# %% ../nbs/13_all.ipynb #2487ccdf
 from importlib import import_module
 from .machine import *
 from .fetch import *
@@ -29,14 +29,15 @@ from .variants import *
 from .bundle import *
 from .cluster import *
 from .learner import *
-from .epochs import *
 from .scores import *
 from .report import *
 from .distributed import *
+from .views import *
+from .epochs import *
 from .evaluate import *
 from .runs import *
 from .cli import *
 
-# %% ../nbs/13_all.ipynb #e8820561
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner epochs scores report distributed evaluate runs cli'.split()]
+# %% ../nbs/13_all.ipynb #73169706
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed views epochs evaluate runs cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]
