@@ -5,10 +5,12 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #2487ccdf
+# %% ../nbs/13_all.ipynb #50971eaf
 from importlib import import_module
 from .machine import *
 from .fetch import *
+from .rows import *
+from .arrays import *
 from .sets import *
 from .doctor import *
 from .hands import *
@@ -36,8 +38,10 @@ from .views import *
 from .epochs import *
 from .evaluate import *
 from .runs import *
+from .track import *
+from .tune import *
 from .cli import *
 
-# %% ../nbs/13_all.ipynb #73169706
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed views epochs evaluate runs cli'.split()]
+# %% ../nbs/13_all.ipynb #b229ec9c
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch rows arrays sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed views epochs evaluate runs track tune cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]
