@@ -377,6 +377,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'asl_fastai.models._check_small': ('models.html#_check_small', 'asl_fastai/models.py'),
                                    'asl_fastai.models._checked': ('models.html#_checked', 'asl_fastai/models.py'),
                                    'asl_fastai.models._given': ('models.html#_given', 'asl_fastai/models.py'),
+                                   'asl_fastai.models._he': ('models.html#_he', 'asl_fastai/models.py'),
                                    'asl_fastai.models._options': ('models.html#_options', 'asl_fastai/models.py'),
                                    'asl_fastai.models._pair': ('models.html#_pair', 'asl_fastai/models.py'),
                                    'asl_fastai.models.alexnet_bn': ('models.html#alexnet_bn', 'asl_fastai/models.py'),
