@@ -5,10 +5,12 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #44423da4
+# %% ../nbs/13_all.ipynb #f40e5a5d
 from importlib import import_module
 from .machine import *
 from .fetch import *
+from .rows import *
+from .arrays import *
 from .sets import *
 from .doctor import *
 from .hands import *
@@ -35,8 +37,10 @@ from .distributed import *
 from .views import *
 from .evaluate import *
 from .runs import *
+from .track import *
+from .tune import *
 from .cli import *
 
-# %% ../nbs/13_all.ipynb #c028d8cb
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed views evaluate runs cli'.split()]
+# %% ../nbs/13_all.ipynb #1488a5a0
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch rows arrays sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed views evaluate runs track tune cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]

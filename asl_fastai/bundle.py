@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Prediction', 'Predictor', 'write_bundle', 'Bundle', 'load_bundle']
 
-# %% ../nbs/06_bundle.ipynb #cf91d7cc
+# %% ../nbs/06_bundle.ipynb #096dc457
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from fastcore.basics import patch
 from tqdm import tqdm
 from .machine import ahead
-from .sets import open_picture, walk_pictures
+from .sets import walk_pictures
 from .card import *
 from .engines import open_graph, pick_precision, pick_runtime
 from .jobs import label_shards, run_job
@@ -32,7 +32,7 @@ class Prediction:
     def top(self, n:int=5)->list: return list(self.probs.items())[:n]
     def __repr__(self): return f'{self.label} ({self.confidence:.1%})'
 
-# %% ../nbs/06_bundle.ipynb #ed29b709
+# %% ../nbs/06_bundle.ipynb #b11494e7
 def _many(o): return isinstance(o, (list, tuple)) or getattr(o, 'ndim', 3)==4
 
 class Predictor:
@@ -47,7 +47,7 @@ class Predictor:
         self.runtime = pick_runtime(runtime)
         self.precision = pick_precision(precision, self.runtime, self.bundle.offered(self.runtime))
         self._graph = open_graph(self.bundle.path/graph_files[self.precision], self.runtime, self.precision)
-        if (n := self._graph(np.zeros((1, self.size, self.size, 3), np.uint8)).shape[-1])!=len(self.vocab):
+        if (n := self._graph(self.bundle.open(np.zeros((1, 1), np.uint8))[None]).shape[-1])!=len(self.vocab):
             raise ValueError(f'{self.bundle.path}: the graph knows {n} classes, its card names {len(self.vocab)}; export it again')
 
     def __repr__(self):
@@ -60,7 +60,7 @@ class Predictor:
     ) -> np.ndarray: # Probabilities, (n, classes) float32 in [0, 1]
         "The probability of each class for each picture. `ValueError` when one cannot be opened"
         with tqdm(total=len(pictures), disable=not progress, unit=' pictures') as bar:
-            parts = [self._run(x, bar) for _,x in ahead(partial(open_picture, size=self.size), pictures, bs)]
+            parts = [self._run(x, bar) for _,x in ahead(self.bundle.open, pictures, bs)]
         return np.concatenate([np.zeros((0, len(self.vocab)), np.float32), *parts])
 
     def _run(self, arrays, bar):
@@ -76,7 +76,7 @@ class Predictor:
         picture:Path|str|bytes|np.ndarray, # One picture: a path, bytes, a PIL picture or an array (h, w, 3) uint8
     ) -> Prediction: # Its label, confidence and all probabilities
         "What the model says of one picture. `ValueError` when it cannot be opened"
-        return self._prediction(self._graph(open_picture(picture, self.size)[None])[0])
+        return self._prediction(self._graph(self.bundle.open(picture)[None])[0])
 
     def predict_batch(self,
         pictures:list, # Many pictures, as `probs` takes them
@@ -92,7 +92,7 @@ class Predictor:
         "Which of these pictures the model was trained on"
         return np.isin(np.asarray(hashes, dtype=np.uint64), self.bundle.seen())
 
-# %% ../nbs/06_bundle.ipynb #34050dec
+# %% ../nbs/06_bundle.ipynb #6e065d00
 def _row(path, p): return [path, p.label, f'{p.confidence:.4f}', ' '.join(f'{k}:{v:.4f}' for k,v in p.top(5)), '']
 
 @patch
@@ -102,7 +102,7 @@ def rows(self:Predictor,
 ): # A generator of `row_names`: path, label, confidence, the five likeliest, note
     "A row for each picture, in order"
     def opened(path):
-        try: return open_picture(path, self.size)
+        try: return self.bundle.open(path)
         except (ValueError, OSError) as e: return ' '.join(str(e).split())
     for batch,found in ahead(opened, paths, bs):
         good = [o for o in found if not isinstance(o, str)]

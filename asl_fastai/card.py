@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['bundle_files', 'graph_files', 'card_keys', 'write_bundle', 'Bundle', 'load_bundle', 'add_to_bundle']
 
-# %% ../nbs/05a_card.ipynb #564cb681
+# %% ../nbs/05a_card.ipynb #f3ba3ca6
 import hashlib, json, os, shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import numpy as np
 from .machine import whole_file, write_json
+from .sets import opener
 
 # %% ../nbs/05a_card.ipynb #1862a2ed
 bundle_files = ('weights.safetensors', 'model.onnx', 'seen.npy') # What a bundle holds beside its card
@@ -45,7 +46,7 @@ def write_bundle(
     os.replace(tmp, path)
     return path
 
-# %% ../nbs/05a_card.ipynb #4a261b82
+# %% ../nbs/05a_card.ipynb #db3fb1de
 @dataclass(frozen=True)
 class Bundle:
     "A bundle on disk, checked: where it is and what its card says"
@@ -55,6 +56,11 @@ class Bundle:
     def vocab(self)->tuple: return tuple(self.card['classes'])
     @property
     def size(self)->int: return self.card['preprocessing']['size']
+    @property
+    def opener(self): return opener(self.card['preprocessing'].get('opened', 'open_picture')) # How its pictures were opened in training
+    def open(self, picture)->np.ndarray:
+        "A picture as this model takes it, (size, size, 3) uint8. Raises what `open_picture` raises"
+        return self.opener(picture, self.size)
     def offered(self, runtime:str)->tuple:
         "The precisions in which a runtime was as good as fp32 when the bundle was made"
         return tuple(k for k,v in self.card.get('variants', {}).items() if any(t['runtime']==runtime and t['kept'] for t in v.get('trials', ())))

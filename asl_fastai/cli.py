@@ -85,17 +85,17 @@ def _config(data, test, parts, classes, lr, weights, group, **kwargs):
     return RunConfig(data=data, test=test or [], parts=_numbers(parts), classes=classes.split(',') if classes else None, lr=_lr(lr),
         weights=None if weights=='none' else weights, **kwargs)
 
-# %% ../nbs/12_cli.ipynb #e37b4e2b
-Names = Annotated[str, dict(nargs='+', opt=True, metavar='NAME|FOLDER')]
+# %% ../nbs/12_cli.ipynb #337599d9
+Names = Annotated[str, dict(nargs='+', opt=True, metavar='NAME|FOLDER|CSV')]
 Required = Annotated[str, dict(opt=True, required=True)]
 
 @call_parse
 @one_sentence
 def asl_train(
-    data:Annotated[str, dict(nargs='+', opt=True, required=True, metavar='NAME|FOLDER')], # Sets, or folders of pictures, to train on
+    data:Annotated[str, dict(nargs='+', opt=True, required=True, metavar='NAME|FOLDER|CSV')], # Sets, folders of pictures, or CSV files of letters, to train on
     out:Required, # Folder for the run: bundle/, config.json, log.csv, report.html, evaluation.json, evaluation-SET.json
-    test:Names=None, # Sets, or folders, to judge on afterwards
-    split:str='auto', # auto (signer, else frames, else random), random, block, group, fractions or counts
+    test:Names=None, # Sets, folders, or CSV files, to judge on afterwards
+    split:str='auto', # auto (signer, else frames, else random), random, block, group, alike, fractions or counts
     parts:str=None, # 0.7,0.2,0.1 (fractions) or 2000,750,rest (pictures a class)
     group:str=None, # Regular expression that finds the signer in a name or path, for --split group
     classes:str=None, # Some classes only, as A,B,C
@@ -128,14 +128,14 @@ def next_run(
     taken = [int(o.name[len(name)+1:]) for o in Path(runs).glob(f'{name}-*') if o.name[len(name)+1:].isdigit()]
     return Path(runs)/f'{name}-{max(taken, default=0)+1}'
 
-# %% ../nbs/12_cli.ipynb #e8586d6e
+# %% ../nbs/12_cli.ipynb #96f89e04
 @call_parse
 @one_sentence
 def asl_run(
-    data:Names=None, # Sets, or folders of pictures, to train on (default: sample, rendered hands)
+    data:Names=None, # Sets, folders of pictures, or CSV files of letters, to train on (default: sample, rendered hands)
     test:Names=None, # Sets, or folders, to judge on, besides those that the data brings
     weights:str='auto', # auto, imagenet, none, or a file (.pth, .pth.xz, .safetensors)
-    split:str='auto', # auto (signer, else frames, else random), random, block or group
+    split:str='auto', # auto (signer, else frames, else random), random, block, group or alike
     epochs:int=4, # Epochs, after a frozen one when the network is pretrained
     lr:str='find', # Learning rate, or find
     size:int=96, # Side of the pictures in pixels
@@ -155,7 +155,7 @@ def asl_run(
     evs = train_run(cfg, out, pictures=not no_pictures)
     if evs: print(f'\n{headline(evs)}\n\n{out}/report.html  the page to look at\n{out}/bundle       the model, for asl_predict and asl_evaluate')
 
-# %% ../nbs/12_cli.ipynb #48322002
+# %% ../nbs/12_cli.ipynb #e023fefc
 def _label_func(kind):
     from asl_fastai.sets import class_of, folder_label, label_of
     funcs = dict(auto=None, folder=lambda o: class_of(folder_label(o)) or folder_label(o), name=lambda o: label_of(Path(o).name))
@@ -166,7 +166,7 @@ def _label_func(kind):
 @one_sentence
 def asl_evaluate(
     model:Required, # A bundle, as asl_train leaves it
-    images:Annotated[str, dict(opt=True, required=True, metavar='NAME|FOLDER')], # Set or folder to judge on
+    images:Annotated[str, dict(opt=True, required=True, metavar='NAME|FOLDER|CSV')], # Set, folder or CSV file to judge on
     label:str='auto', # Where labels stand: folder, name, or auto (the folder if it is a class, else the name)
     json:str=None, # File for all figures
     html:str=None, # File for a page to look at and send on

@@ -6,7 +6,7 @@
 __all__ = ['row_names', 'pictures_in', 'begin_job', 'open_shards', 'shard_pictures', 'shard_size', 'write_shard', 'label_shards',
            'run_job']
 
-# %% ../nbs/05c_jobs.ipynb #2573cf43
+# %% ../nbs/05c_jobs.ipynb #fc5d872a
 import csv, json, shutil
 from functools import partial
 from itertools import islice
@@ -16,16 +16,18 @@ from tqdm import tqdm
 from fastcore.basics import chunked
 from .machine import whole_file, write_json
 from .fetch import make_beside, only_maker
+from .rows import is_csv
 from .sets import walk_pictures
 
-# %% ../nbs/05c_jobs.ipynb #9dce9b41
+# %% ../nbs/05c_jobs.ipynb #22167b8d
 def pictures_in(
-    paths, # Pictures and folders of pictures
+    paths, # Pictures, folders of pictures, and CSV files of letters
 ): # A generator of paths
     "Pictures, and those in folders, one after another. `ValueError` when a folder has none"
     paths = [Path(o) for o in paths]
-    for o in paths: o.is_dir() and next(walk_pictures(o))
-    return (f for o in paths for f in (walk_pictures(o) if o.is_dir() else [o]))
+    folders = {o for o in paths if o.is_dir() or is_csv(o)}
+    for o in folders: next(walk_pictures(o))
+    return (f for o in paths for f in (walk_pictures(o) if o in folders else [o]))
 
 # %% ../nbs/05c_jobs.ipynb #37ee9fba
 row_names = ('path', 'label', 'confidence', 'top5', 'note') # What is said of a picture

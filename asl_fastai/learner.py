@@ -6,14 +6,14 @@
 __all__ = ['read_weights', 'find_arch', 'arch_name', 'find_weights', 'WholeNet', 'whole_split', 'asl_learner', 'guard',
            'EpochSeed', 'EpochLog', 'Checkpoints', 'training_hashes']
 
-# %% ../nbs/07_learner.ipynb #6ea97dfd
+# %% ../nbs/07_learner.ipynb #d1656245
 import csv, functools, logging, lzma, warnings
 from copy import deepcopy
 from inspect import signature
 
 import timm, torchvision
 from fastai.vision.all import *
-from .machine import reuse_memory, whole_file
+from .machine import ahead, reuse_memory, whole_file
 from .sets import *
 from .data import *
 from .models import *
@@ -312,13 +312,23 @@ def _onnx(graph, size):
             dynamic_shapes=({0: torch.export.Dim('n')},))
     return prog.model_proto.SerializeToString()
 
-# %% ../nbs/07_learner.ipynb #993a7f92
-def _held_out(dls):
-    "The files of the validation part and their classes"
-    if not all(isinstance(o, (str, Path)) for o in dls.valid.items) or not hasattr(dls.valid_ds, 'tls'): return [],[]
-    return list(dls.valid.items),[dls.vocab[int(y)] for y in dls.valid_ds.tls[1]]
+# %% ../nbs/07_learner.ipynb #312c69f6
+def _spread(o, most): return [o[i] for i in np.linspace(0, len(o)-1, min(len(o), most)).round().astype(int)]
 
-# %% ../nbs/07_learner.ipynb #575856ae
+def _known(dl): return [i for i,o in enumerate(getattr(dl, 'items', [])) if isinstance(o, (str, Path)) and hasattr(dl.dataset, 'tls')]
+
+def _pictures(dl, idxs, opened, size):
+    "Some pictures of `dl` as a bundle's graph takes them, (n, size, size, 3) uint8"
+    if getattr(dl, 'held', False): return dl.stores.take(dl.at[idxs]).numpy()
+    found = [o for _,x in ahead(partial(opener(opened), size=size), [dl.items[i] for i in idxs]) for o in x]
+    return np.stack(found) if found else np.zeros((0, size, size, 3), np.uint8)
+
+def _held_out(dls, opened, size):
+    "Some pictures of the validation part, and their classes"
+    idxs = _spread(_known(dls.valid), 1000)
+    return _pictures(dls.valid, idxs, opened, size),[dls.vocab[int(dls.valid_ds.tls[1][i])] for i in idxs]
+
+# %% ../nbs/07_learner.ipynb #c9fe49cc
 def training_hashes(
     dls:DataLoaders, # Whose training items are paths
 ) -> np.ndarray: # (n,) uint64
@@ -336,25 +346,26 @@ def to_bundle(self:Learner,
     "The learner as a bundle in `path`. `ValueError` when the bundle does not answer as the learner does"
     files = [str(o) for o in self.dls.train.items if isinstance(o, (str, Path))]
     size = self.dls.one_batch()[0].shape[-1]
-    mean,std = _norm(self.dls)
+    (mean, std),opened = _norm(self.dls),opened_by(self.dls)
     model = deepcopy(self.model).cpu().eval().to(memory_format=torch.contiguous_format)
     card = dict(architecture=arch_name(getattr(self, 'arch', type(self.model))), classes=list(self.dls.vocab), temperature=temperature, threshold=threshold,
-        preprocessing=dict(size=size, opened='open_picture: upright, RGB, squeezed to size x size', mean=mean, std=std),
+        preprocessing=dict(size=size, opened=first(k for k,f in openers.items() if f is opener(opened)), mean=mean, std=std),
         weights=getattr(self, 'weights', 'not known'), trained_on=trained_on or ([os.path.commonpath(files)] if files else []),
         pictures=len(self.dls.train_ds), scores=scores or {}, marks=list(getattr(self, 'marks', [])),
         versions=dict(torch=torch.__version__, torchvision=torchvision.__version__, timm=timm.__version__))
     weights = {k: v.contiguous().numpy() for k,v in model.state_dict().items()}
     write_bundle(path, card, weights, _onnx(_Graph(model, mean, std, temperature).eval(), size), training_hashes(self.dls))
     self._check_bundle(Path(path), temperature)
-    add_variants(path, *_held_out(self.dls), files)
+    training = _pictures(self.dls.train, _spread(_known(self.dls.train), 128), opened, size)
+    add_variants(path, *_held_out(self.dls, opened, size), training)
     return Path(path)
 
 @patch
 def _check_bundle(self:Learner, path, temperature, n=8):
-    files = [o for o in self.dls.valid.items if isinstance(o, (str, Path))][:n]
-    if not files: return
-    with self.no_bar(), self.no_logging(): z = self.get_preds(dl=self.dls.test_dl(files, num_workers=0), act=noop)[0]
-    diff = (F.softmax(z/temperature, 1).numpy()-Predictor(path, 'fp32').probs(files)).__abs__().max()
+    if not (idxs := _known(self.dls.valid)[:n]): return
+    pred,dl = Predictor(path, 'fp32'),self.dls.test_dl([self.dls.valid.items[i] for i in idxs], num_workers=0)
+    with self.no_bar(), self.no_logging(): z = self.get_preds(dl=dl, act=noop)[0]
+    diff = np.abs(F.softmax(z/temperature, 1).numpy()-pred.probs(_pictures(self.dls.valid, idxs, pred.bundle.opener.__name__, pred.size))).max()
     if diff<=1e-3: return
     shutil.rmtree(path)
     raise ValueError(f'The bundle would not answer as the learner does (probabilities differ by {diff:.3f}): its pictures are not '

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Store', 'build_store', 'open_store', 'store_of']
 
-# %% ../nbs/02a_store.ipynb #9a10b693
+# %% ../nbs/02a_store.ipynb #b96c0422
 import json, os, shutil, zlib
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -15,14 +15,16 @@ import numpy as np, pandas as pd
 from tqdm import tqdm
 from .fetch import make_beside, need_space, only_maker
 from .machine import ahead, write_json
+from .rows import is_row
 from .sets import *
 
-# %% ../nbs/02a_store.ipynb #b8125d33
+# %% ../nbs/02a_store.ipynb #4a9d6f65
 @dataclass(frozen=True, repr=False)
 class Store:
     "The pictures of a folder, decoded: `table` has a row for each of `pictures`"
     path:Path # The store's own folder
     folder:Path # The folder of pictures, or the CSV file, that it was made from
+    opened:str # The name of the function that opened them, as `opener` knows it
     table:pd.DataFrame # file (below `folder`), bytes, changed (ns), hash (uint64), label
     pictures:np.ndarray # (n, size, size, 3) uint8, mapped from disk
 
@@ -48,79 +50,60 @@ class Store:
         if (i := self.rows([file])[0])<0: raise ValueError(f'{file} is not in the store of {self.folder}')
         return self.table.label[i]
 
-# %% ../nbs/02a_store.ipynb #a376cdfa
+# %% ../nbs/02a_store.ipynb #6bf6ec2b
 _at_once = 256 # Pictures that are written together while a store is built
 
-def _decoded(file, size):
-    data = file.read_bytes()
-    try: return open_picture(data, size),content_hash(data)
-    except ValueError: return open_picture(file, size) # Raises the same, and names the file
+def _decoded(file, size, opened):
+    data = file if is_row(file) else file.read_bytes()
+    try: return opener(opened)(data, size),content_hash(data)
+    except ValueError: return opener(opened)(file, size) # Raises the same, and names the file
 
-def _from_files(files, size):
-    "(pictures, hashes) of some files after the other"
-    for _,found in ahead(partial(_decoded, size=size), files, _at_once): yield zip(*found)
-
-# %% ../nbs/02a_store.ipynb #ae102353
-def _from_csv(file, size):
-    "(pictures, hashes) of some rows after the other"
-    for rows in pd.read_csv(file, dtype=np.uint8, chunksize=_at_once):
-        side = int((rows.shape[1]-1)**.5)
-        raw = rows.iloc[:, 1:].to_numpy().reshape(-1, side, side)
-        yield [open_picture(o, size) for o in raw],[content_hash(o.tobytes()) for o in raw]
-
-def _is_csv(folder): return '.csv' in folder.suffixes[-2:]
-
-def _csv_table(file):
-    try: labels = pd.read_csv(file, usecols=['label']).label
-    except ValueError as e: raise ValueError(f'{file} is no CSV of pictures: a column "label" and 784 columns of grey values were expected ({e})') from None
-    return pd.DataFrame(dict(file=labels.index.astype(str), bytes=file.stat().st_size, changed=file.stat().st_mtime_ns, label=[letters[o] for o in labels]))
-
-# %% ../nbs/02a_store.ipynb #5169b749
-def _folder_table(folder):
+# %% ../nbs/02a_store.ipynb #6a777bb8
+def _table(folder):
     files = picture_files(folder)
-    stats = [o.stat() for o in files]
+    stats = [(o.parent if is_row(o) else o).stat() for o in files]
     return pd.DataFrame(dict(file=[str(o.relative_to(folder)) for o in files], bytes=[o.st_size for o in stats],
         changed=[o.st_mtime_ns for o in stats], label=[*map(labeller(files), files)]))
 
-def _table(folder): return _csv_table(folder) if _is_csv(folder) else _folder_table(folder)
-
-# %% ../nbs/02a_store.ipynb #35064fac
+# %% ../nbs/02a_store.ipynb #825cfb77
 def _put(f, data):
     try: f.write(data)
     except OSError as e: raise OSError(e.errno, f'{e.strerror} at {f.name}: make room there, or set ASL_DATA to a folder on another disk') from e
 
-def _write(at, folder, size, progress):
+def _write(at, folder, size, opened, progress):
     "Fills the empty folder `at`"
     table,hashes,crc = _table(folder),[],0
     shape = (len(table), size, size, 3)
     need_space(at, int(np.prod(shape, dtype=np.int64)))
-    parts = _from_csv(folder, size) if _is_csv(folder) else _from_files([folder/o for o in table.file], size)
+    decoded = ahead(partial(_decoded, size=size, opened=opened), [folder/o for o in table.file], 256)
     with open(at/'pictures.npy', 'wb') as f, tqdm(total=len(table), unit='picture', desc=f'decoding {folder.name}', disable=not progress) as bar:
         np.lib.format.write_array_header_1_0(f, dict(descr='|u1', fortran_order=False, shape=shape))
-        for pics,hs in parts:
+        for _,found in decoded:
+            pics,hs = zip(*found)
             data = np.stack(pics).tobytes()
             _put(f, data)
             hashes.extend(hs)
             crc = zlib.crc32(data, crc)
             bar.update(len(hs))
     table.assign(hash=np.array(hashes, np.uint64)).to_csv(at/'pictures.csv', index=False)
-    write_json(at/'store.json', dict(folder=str(folder), size=size, crc=crc))
+    write_json(at/'store.json', dict(folder=str(folder), size=size, opened=opened, crc=crc))
 
-# %% ../nbs/02a_store.ipynb #9316e009
+# %% ../nbs/02a_store.ipynb #979d5043
 def build_store(
     folder:Path|str, # Folder of pictures, or a CSV file of them
     path:Path|str, # Folder to make
     size:int=128, # Side of the square pictures, in pixels
     progress:bool=True, # Show a bar?
+    opened:str='open_picture', # What opens them, as `opener` knows it
 ) -> Store: # What was built
     "A new store. `ValueError` names a picture that cannot be opened; `OSError` when the disk is too small; `FileExistsError` when `path` is there"
     folder,path = Path(os.path.abspath(folder)),Path(path)
     if path.exists(): raise FileExistsError(f'{path} exists: remove it, or open it with open_store')
-    if not folder.exists(): raise FileNotFoundError(f'There is no folder {folder} to decode')
-    make_beside(path, lambda at: _write(at, folder, size, progress))
+    if not folder.exists(): raise FileNotFoundError(f'There is no folder or CSV file {folder} to decode')
+    make_beside(path, lambda at: _write(at, folder, size, opened, progress))
     return open_store(path)
 
-# %% ../nbs/02a_store.ipynb #b06ba842
+# %% ../nbs/02a_store.ipynb #b77d2fa6
 def _crc(file, skip):
     crc = 0
     with open(file, 'rb') as f:
@@ -141,14 +124,14 @@ def open_store(
         whole = pics.shape==(len(table), *[about['size']]*2, 3) and _crc(path/'pictures.npy', pics.offset)==about['crc']
     except (ValueError, KeyError, OSError) as e: raise ValueError(f'The store {path} is damaged ({type(e).__name__}): remove it, and it is built anew') from e
     if not whole: raise ValueError(f'The store {path} is damaged: its pictures are not those that were written; remove it, and it is built anew')
-    return Store(path, Path(about['folder']), table, pics)
+    return Store(path, Path(about['folder']), about.get('opened', 'open_picture'), table, pics)
 
-# %% ../nbs/02a_store.ipynb #cb165c32
-def _wrong_with(path, folder, size):
+# %% ../nbs/02a_store.ipynb #6ff4cfa6
+def _wrong_with(path, folder, size, opened):
     "(store, None) or (None, why it cannot be used)"
     try: store = open_store(path)
     except ValueError: return None,'is damaged'
-    if (store.folder, store.size)!=(folder, size): return None,f'is of {store.folder} at {store.size} pixels'
+    if (store.folder, store.size, store.opened)!=(folder, size, opened): return None,f'is of {store.folder} at {store.size} pixels by {store.opened}'
     now = _table(folder)
     return (store, None) if now.equals(store.table[[*now]].astype(now.dtypes.to_dict())) else (None, f'is outdated: {folder} has changed')
 
@@ -157,14 +140,15 @@ def store_of(
     size:int=128, # Side of the square pictures, in pixels
     root:Path|None=None, # Where data sets live; None: see `data_root`
     progress:bool=True, # Show a bar while it is built?
+    opened:str='open_picture', # What opens them, as `opener` knows it
 ) -> Store: # Of the folder as it is now
     "The store of a folder: found and checked, or built. Raises what `build_store` raises"
     folder = Path(os.path.abspath(folder))
-    path = data_root(root)/'.stores'/f'{folder.name}-{size}-{content_hash(str(folder).encode()):016x}'
+    path = data_root(root)/'.stores'/f'{folder.name}-{size}-{content_hash(f"{folder} {opened}".encode()):016x}'
     with only_maker(path):
         if path.exists():
-            store,why = _wrong_with(path, folder, size)
+            store,why = _wrong_with(path, folder, size, opened)
             if store: return store
             print(f'The store {path} {why}; it is built anew')
             shutil.rmtree(path)
-        return build_store(folder, path, size, progress)
+        return build_store(folder, path, size, progress, opened)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['quantised', 'trial', 'add_variants']
 
-# %% ../nbs/05d_variants.ipynb #762db136
+# %% ../nbs/05d_variants.ipynb #71a27ea2
 import time
 from functools import partial
 from importlib.util import find_spec
@@ -14,24 +14,23 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import numpy as np
-from .machine import ahead, native_bf16, processor
-from .sets import open_picture
+from fastcore.basics import chunked
+from .machine import native_bf16, processor
 from .card import Bundle, add_to_bundle, graph_files, load_bundle
 from .engines import open_graph, runtimes
 
-# %% ../nbs/05d_variants.ipynb #b8d9fcf3
+# %% ../nbs/05d_variants.ipynb #75271434
 def _first_layer(file):
     import onnx
     return [o.name for o in onnx.load(file).graph.node if o.op_type in ('Conv', 'Gemm', 'MatMul')][:1]
 
 def quantised(
     graph:Path, # An fp32 ONNX file whose input is `pictures`, (n, size, size, 3) uint8
-    pictures:list, # Some training pictures, any that `open_picture` opens
-    size:int, # Side of the graph's pictures
+    pictures:np.ndarray, # Some training pictures, (n, size, size, 3) uint8
 ) -> bytes: # The int8 graph as an ONNX file
     "A graph with int8 in its convolutions and matrix products but the first. Raises what ONNX Runtime's quantiser raises"
     from onnxruntime.quantization import QuantType, quant_pre_process, quantize_static
-    batches = (dict(pictures=np.stack(x)) for _,x in ahead(partial(open_picture, size=size), pictures, 16))
+    batches = (dict(pictures=np.stack(o)) for o in chunked(pictures, 16))
     with TemporaryDirectory() as tmp:
         quant_pre_process(str(graph), f'{tmp}/fp32.onnx', skip_symbolic_shape=True)
         quantize_static(f'{tmp}/fp32.onnx', f'{tmp}/int8.onnx', SimpleNamespace(get_next=partial(next, batches, None)), per_channel=True,
@@ -39,7 +38,7 @@ def quantised(
             nodes_to_exclude=_first_layer(f'{tmp}/fp32.onnx'))
         return Path(f'{tmp}/int8.onnx').read_bytes()
 
-# %% ../nbs/05d_variants.ipynb #e23c32b7
+# %% ../nbs/05d_variants.ipynb #f630fd1f
 def _ms(run, x):
     start = time.perf_counter()
     run(x)
@@ -47,16 +46,15 @@ def _ms(run, x):
 
 def trial(
     graph:Path, # An ONNX file
-    size:int, # Side of its pictures
-    pictures:list, # Held-out pictures, any that `open_picture` opens
+    pictures:np.ndarray, # Held-out pictures, (n, size, size, 3) uint8
     labels:np.ndarray, # The index of each one's class, (n,) int
     runtime:str, # One of `runtimes`
     precision:str='fp32', # One of `precisions`
 ) -> dict: # runtime, accuracy in percent, and milliseconds a picture
     "What a graph does, and how fast"
-    run,answers = open_graph(graph, runtime, precision),[]
-    for _,x in ahead(partial(open_picture, size=size), pictures): answers.append(run(np.stack(x)).argmax(1))
-    accuracy,ms = (np.concatenate(answers)==labels).mean(),np.median([_ms(run, o[None]) for o in x[:20]])
+    run = open_graph(graph, runtime, precision)
+    answers = np.concatenate([run(np.stack(o)).argmax(1) for o in chunked(pictures, 64)])
+    accuracy,ms = (answers==labels).mean(),np.median([_ms(run, o[None]) for o in pictures[:20]])
     return dict(runtime=runtime, accuracy=round(100*float(accuracy), 2), ms=round(float(ms), 2))
 
 # %% ../nbs/05d_variants.ipynb #6c4e6a5e
@@ -75,27 +73,25 @@ def _bf16(graph, *args):
     if not native_bf16(): return dict(kept=False, why='it was not measured, the processor had no instructions for it')
     return _tried(lambda: graph, 'bf16', ['openvino'], *args)
 
-# %% ../nbs/05d_variants.ipynb #a275b7cc
-def _spread(o, most): return [o[i] for i in np.linspace(0, len(o)-1, min(len(o), most)).round().astype(int)]
-
+# %% ../nbs/05d_variants.ipynb #ad98d118
 def _int8(bundle, training, folder):
     file = Path(folder)/graph_files['int8']
-    file.write_bytes(quantised(bundle.path/graph_files['fp32'], _spread(training, 128), bundle.size))
+    file.write_bytes(quantised(bundle.path/graph_files['fp32'], training))
     return file
 
 def add_variants(
     path:Path|str, # A bundle, as `write_bundle` leaves it
-    pictures:list, # Held-out pictures, any that `open_picture` opens; a thousand of them are asked, spread over all
+    pictures:np.ndarray, # Held-out pictures, (n, size, size, 3) uint8
     labels:list, # Their classes
-    training:list, # Training pictures, to learn the ranges of int8 from
+    training:np.ndarray, # Some training pictures, to learn the ranges of int8 from, (n, size, size, 3) uint8
     limit:float=.5, # Points of accuracy that a variant may lose
 ) -> Bundle: # The bundle with the variants that were kept, and what was measured on its card
     "A bundle with int8 and bf16 where they are as good as fp32. What cannot be made is told on the card, and the bundle stays as it was"
     bundle = load_bundle(path)
-    if not pictures: return add_to_bundle(bundle, {}, variants={o: dict(kept=False, why='there were no held-out pictures') for o in ('int8', 'bf16')})
+    if not len(pictures): return add_to_bundle(bundle, {}, variants={o: dict(kept=False, why='there were no held-out pictures') for o in ('int8', 'bf16')})
     graph,names = bundle.path/graph_files['fp32'],[o for o in runtimes if find_spec(o)]
-    index = np.array([bundle.vocab.index(o) for o in _spread(labels, 1000)])
-    ask = partial(trial, size=bundle.size, pictures=_spread(pictures, 1000), labels=index)
+    index = np.array([bundle.vocab.index(o) for o in labels])
+    ask = partial(trial, pictures=pictures, labels=index)
     fp32 = [dict(ask(graph, runtime=o), lost=0., kept=True) for o in names]
     with TemporaryDirectory() as tmp:
         found = dict(fp32=dict(kept=True, lost=0., bytes=graph.stat().st_size, trials=fp32), bf16=_bf16(graph, fp32, ask, limit),
