@@ -5,7 +5,7 @@ from asl_fastai.data import asl_dls, leak_report, scaled_counts, training_files
 from asl_fastai.epochs import EpochWeights, epoch_learner
 from asl_fastai.evaluate import evaluate
 from asl_fastai.learner import Checkpoints, EpochLog, EpochSeed, asl_learner
-from asl_fastai.sets import data_root, label_of, parts_of, picture_files
+from asl_fastai.sets import data_root, label_of, picture_files
 from fastai.vision.all import *
 from measuring import keep, over_people, photos, repo, to_do
 
