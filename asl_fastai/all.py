@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #603cc0d8
+# %% ../nbs/13_all.ipynb #88c15111
 from importlib import import_module
 from .machine import *
 from .fetch import *
@@ -35,6 +35,7 @@ from .scores import *
 from .report import *
 from .distributed import *
 from .views import *
+from .epochs import *
 from .evaluate import *
 from .runs import *
 from .track import *
@@ -42,6 +43,6 @@ from .tune import *
 from .app import *
 from .cli import *
 
-# %% ../nbs/13_all.ipynb #b1918abd
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch rows arrays sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed views evaluate runs track tune app cli'.split()]
+# %% ../nbs/13_all.ipynb #7bb47fa7
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch rows arrays sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed views epochs evaluate runs track tune app cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['signer_pattern', 'leak_tolerance', 'ASLPicture', 'OpenPicture', 'opened_by', 'asl_block', 'rows_block',
-           'FractionSplitter', 'CountSplitter', 'BlockSplitter', 'alike', 'AlikeSplitter', 'group_of', 'GroupSplitter',
-           'auto_split', 'split_by', 'training_files', 'asl_dls', 'LeakReport', 'leak_report', 'leak_mark']
+           'FractionSplitter', 'CountSplitter', 'scaled_counts', 'BlockSplitter', 'alike', 'AlikeSplitter', 'group_of',
+           'GroupSplitter', 'auto_split', 'split_by', 'training_files', 'asl_dls', 'LeakReport', 'leak_report',
+           'leak_mark']
 
 # %% ../nbs/03_data.ipynb #b7cd390d
 import re
@@ -109,7 +110,7 @@ def FractionSplitter(
         return _merge([np.split(_shuffled(idxs, rng), _cuts(len(idxs), parts)) for idxs in _by_class(o, label_func).values()])
     return _inner
 
-# %% ../nbs/03_data.ipynb #ac054976
+# %% ../nbs/03_data.ipynb #b71141e4
 def _check_counts(counts):
     if not (2<=len(counts)<=3 and all(c is None or c>0 for c in counts) and None not in counts[:-1]):
         raise ValueError(f'counts={tuple(counts)} should be two or three numbers above 0, of which the last may be None for the rest')
@@ -123,13 +124,28 @@ def CountSplitter(
     _check_counts(counts)
     need = sum(c or 1 for c in counts)
     def _one(label, idxs, rng):
-        if len(idxs)<need: raise ValueError(f'class {label} has {len(idxs)} pictures, fewer than the {need} that counts={tuple(counts)} asks for')
+        if len(idxs)<need: raise ValueError(f'class {label} has {len(idxs)} pictures, fewer than the {need} that counts={tuple(counts)} asks for: '
+            'ask for fewer, or take scaled_counts')
         ends = np.cumsum([len(idxs)-sum(c for c in counts if c) if c is None else c for c in counts])
         return np.split(_shuffled(idxs, rng), ends)[:len(counts)]
     def _inner(o):
         rng = np.random.default_rng(seed)
         return _merge([_one(k, idxs, rng) for k,idxs in _by_class(o, label_func).items()])
     return _inner
+
+# %% ../nbs/03_data.ipynb #c6ea8b8e
+def scaled_counts(
+    counts:tuple, # Pictures a class for each part, as (2000, 750, 250)
+    items, # Paths of pictures
+    label_func=label_of, # A path's class
+) -> tuple: # Pictures a class for each part: `counts`, or, said aloud, the same shares of the smallest class
+    "As many pictures a class as a set can give. `ValueError` when a part would have none"
+    idxs = min(_by_class(items, label_func).values(), key=len)
+    if (n := len(idxs))>=sum(counts): return tuple(counts)
+    scaled = tuple(len(o) for o in np.split(idxs, _cuts(n, np.array(counts)/sum(counts))))
+    if not all(scaled): raise ValueError(f'class {label_func(items[idxs[0]])} has {n} pictures, too few to share as counts={tuple(counts)}: add pictures')
+    print(f'counts={tuple(counts)} need {sum(counts):,} pictures a class, and the smallest has {n:,}: scaled to {scaled}')
+    return scaled
 
 # %% ../nbs/03_data.ipynb #429927bb
 def _frames(items, idxs):
@@ -243,15 +259,22 @@ def split_by(
     if kind=='counts': return CountSplitter(*([tuple(parts)] if parts else []), seed=seed, label_func=label_func)
     raise ValueError(f'There is no split {kind!r}: choose auto, random, block, group, alike, fractions or counts')
 
-# %% ../nbs/03_data.ipynb #a38d0d5e
+# %% ../nbs/03_data.ipynb #9687b7ce
 def _training_folders(data, root): return L(data).map(lambda o: parts_of(f := find_set(o, root)).get('train', f))
 
-def _stored(data, root, size, opened):
+def _stored(folders, size, root, opened):
     "What `dataloaders` is given to take its batches from stores"
     if not size: raise ValueError(f'A store holds pictures of one size: give size, not {size}')
-    return dict(dl_type=StoreDL, stores=[store_of(o, size, root, opened=opened) for o in _training_folders(data, root)])
+    return dict(dl_type=StoreDL, stores=[store_of(o, size, root, opened=opened) for o in folders])
 
-# %% ../nbs/03_data.ipynb #15d8ac0a
+# %% ../nbs/03_data.ipynb #6cfbde33
+def _chosen(files, classes, label_func, data):
+    there = groupby(files, label_func)
+    if lacking := [c for c in classes if c not in there]:
+        raise ValueError(f'{data} has no pictures of the class {lacking[0]!r}: choose from {", ".join(sorted(there))}')
+    return files.filter(lambda f: label_func(f) in classes)
+
+# %% ../nbs/03_data.ipynb #0a443f6c
 def training_files(
     data, # Name of a set, folder, CSV file of letters, or list of them
     root:Path|None=None, # Where data sets live; None: see `data_root`
@@ -282,14 +305,15 @@ def asl_dls(
     label_func = labeller(files)
     vocab = _set_vocab(data, set(files.map(label_func)))
     if fraction<1: files = files[FractionSplitter((fraction, 1-fraction), seed, label_func)(files)[0]]
-    if kwargs.get('classes'): files = files.filter(lambda f: label_func(f) in kwargs['classes'])
+    if classes := kwargs.get('classes'): files = _chosen(files, classes, label_func, data)
     kind = auto_split(files) if split=='auto' else split
     opened = 'grey_square' if all(map(is_row, files)) else 'open_picture'
     block = asl_block(vocab, splitter=split_by(kind, parts, group, seed, label_func), label_func=label_func, opened=opened, **kwargs)
     n = len(block.datasets(files).train)
     if n<2: raise ValueError(f'{data}: the split leaves {n} pictures for training; give it more pictures, or another split')
     if num_workers is None: num_workers = 0 if store or default_device().type=='cpu' else defaults.cpus
-    stored = _stored(data, root, kwargs.get('size', 128), opened) if store else {}
+    folders = files.attrgot('parent').unique() if classes and label_func is label_of else _training_folders(data, root)
+    stored = _stored(folders, kwargs.get('size', 128), root, opened) if store else {}
     dls = block.dataloaders(files, bs=min(bs, n), num_workers=num_workers, **stored)
     dls.split = kind
     return dls

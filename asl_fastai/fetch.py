@@ -18,18 +18,20 @@ import requests
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-# %% ../nbs/00_fetch.ipynb #9c769064
+# %% ../nbs/00_fetch.ipynb #4be72704
 @contextmanager
 def only_maker(
     folder:Path, # Folder to be made; the lock is a hidden file beside it
 ):
-    "A context that one process at a time is in; another one that wants to make `folder` says so and waits"
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    "A context that one process at a time is in; another one that wants to make `folder` says so and waits. `OSError` when nobody may write there"
     lock = FileLock(folder.with_name(f'.{folder.name}.lock'))
-    try: lock.acquire(timeout=0)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
     except Timeout:
         print(f'{folder} is being made by another process: waiting for it', file=sys.stderr)
         lock.acquire()
+    except OSError as e: raise OSError(e.errno, f'{e.strerror}: {folder} cannot be made there, set ASL_DATA to a folder that you may write to') from e
     try: yield
     finally: lock.release()
 

@@ -68,7 +68,15 @@ def small(
     head = [[nn.Linear(i, o), nn.ReLU(), nn.Dropout(dropout)] for i,o in zip(wide, wide[1:])]
     return nn.Sequential(Fits('small', size), *([Grey()]*grey), *sum(pairs, []), nn.Flatten(), *sum(head, []), nn.Linear(wide[-1], n_out))
 
-# %% ../nbs/05_models.ipynb #aead48b8
+# %% ../nbs/05_models.ipynb #7ae01ad4
+def _he(net):
+    "The network with first weights for ReLU (He et al. 2015)"
+    for o in net:
+        if not isinstance(o, (nn.Conv2d, nn.Linear)): continue
+        nn.init.kaiming_normal_(o.weight, nonlinearity='relu')
+        nn.init.zeros_(o.bias)
+    return net
+
 def dexnet(
     which:int, # 1: dense layers of 512 and 256; 2: of 128 and 64
     n_out:int=29, # Classes
@@ -78,9 +86,9 @@ def dexnet(
     if not wide: raise ValueError(f'There is no dexnet({which!r}): choose 1 or 2 (the third iteration trained 1 on half of the pictures)')
     def conv(i, o, k, stride=1, pool=False):
         return [nn.Conv2d(i, o, k, stride, padding=2), nn.ReLU(), *([nn.MaxPool2d(3, 2)] if pool else [])]
-    return nn.Sequential(Fits(f'dexnet{which}', 200, range(191, 223)), *conv(3, 96, 11, 4, True), *conv(96, 256, 5, 1, True), *conv(256, 384, 3),
+    return _he(nn.Sequential(Fits(f'dexnet{which}', 200, range(191, 223)), *conv(3, 96, 11, 4, True), *conv(96, 256, 5, 1, True), *conv(256, 384, 3),
         *conv(384, 384, 3), *conv(384, 256, 3, 1, True), nn.Flatten(), nn.Linear(256*8*8, wide[0]), nn.ReLU(), nn.Dropout(),
-        nn.Linear(*wide), nn.Dropout(), nn.Linear(wide[1], n_out))
+        nn.Linear(*wide), nn.Dropout(), nn.Linear(wide[1], n_out)))
 
 # %% ../nbs/05_models.ipynb #7d3435bb
 def alexnet_bn(

@@ -5,14 +5,13 @@
 # %% auto #0
 __all__ = ['space_of', 'at_point', 'run_once', 'search', 'train_command', 'best_config', 'keep_best']
 
-# %% ../nbs/09b_tune.ipynb #23903835
+# %% ../nbs/09b_tune.ipynb #6af80d3b
 import shlex, warnings
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 
 from fastai.vision.all import *
 from tqdm import tqdm
 from .machine import write_json
-from .models import networks
 from .runs import *
 from .sets import *
 from .track import *
@@ -52,7 +51,7 @@ def run_once(
     if log.pruned: raise need_optuna().TrialPruned
     return log.value
 
-# %% ../nbs/09b_tune.ipynb #3c6d30ca
+# %% ../nbs/09b_tune.ipynb #e3608232
 def _finished(study): return [t for t in study.get_trials(deepcopy=False) if t.state.name in ('COMPLETE', 'PRUNED')]
 
 def _objective(trial, study, cfg, space):
@@ -71,6 +70,7 @@ def search(
 ): # Optuna's Study, with a finished run at least
     "Searches until a study has its runs. `ValueError` when it was begun otherwise, `OSError` when the store is locked or out of reach"
     optuna = need_optuna()
+    if cfg.epochs<1: raise ValueError(f'epochs={cfg.epochs} should be 1 or more: a run is judged after its last epoch')
     space,cfg = space or space_of(cfg.arch),check_config(cfg)
     s = open_study(study, storage, space, {k: v for k,v in asdict(cfg).items() if k not in space})
     s.pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, cfg.epochs//4))
