@@ -150,19 +150,22 @@ def open_picture(
     except _damage as e: raise ValueError(f'{name} is not a picture, or is damaged: {e}') from e
     return np.array(im.resize((size,size), Image.Resampling.BILINEAR) if size else im)
 
-# %% ../nbs/00_sets.ipynb #d06ed7d4
+# %% ../nbs/00_sets.ipynb #ae85adaa
 def grey_square(
     src, # A picture, as `open_picture` takes it
     size:int=28, # Side of the square, in pixels
 ) -> np.ndarray: # (size, size, 3) uint8, its three colours equal
     "A picture of any format as a grey square, whole and in its proportions. Raises what `open_picture` raises"
     im = Image.fromarray(open_picture(src)).convert('L')
+    return np.stack([im if im.size==(size, size) else _squared(im, size)]*3, -1)
+
+def _squared(im, size):
     x = np.asarray(im)
     edge = int(np.median(np.concatenate([x[0], x[-1], x[:, 0], x[:, -1]])))
     w,h = (max(1, round(size*o/max(im.size))) for o in im.size)
     square = Image.new('L', (size, size), edge)
     square.paste(im.resize((w, h), Image.Resampling.BILINEAR), ((size-w)//2, (size-h)//2))
-    return np.stack([square]*3, -1)
+    return square
 
 # %% ../nbs/00_sets.ipynb #9e6f1f25
 openers = {f'{f.__name__}: {said}': f for f,said in ((open_picture, 'upright, RGB, squeezed to size x size'),
