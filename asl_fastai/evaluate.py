@@ -85,7 +85,7 @@ def _marks(model, items, seen):
     if seen is not None and seen.any(): marks.append(f'{seen.sum():,} of {len(seen):,} pictures were in the training data')
     return tuple(filter(None, marks))
 
-# %% ../nbs/08_evaluate.ipynb #44b66915
+# %% ../nbs/08_evaluate.ipynb #991d2b23
 def _held_out(dls, items):
     "Is any of `items` in a part of `dls` other than training"
     held = {o for dl in dls.loaders[1:] for o in _items(dl) if isinstance(o, Path)}
@@ -94,8 +94,9 @@ def _held_out(dls, items):
 def _model_name(model):
     "What a card or a learner calls its architecture"
     if not _is_learner(model): return str(model.card.get('name') or model.card.get('architecture') or '')
+    from asl_fastai.models import network_name
     arch = getattr(model, 'arch', None) or type(model.model)
-    return getattr(arch, '__name__', str(arch))
+    return network_name(arch) or getattr(arch, '__name__', str(arch))
 
 # %% ../nbs/08_evaluate.ipynb #71c6c26a
 def evaluate(

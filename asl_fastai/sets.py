@@ -260,12 +260,10 @@ def data_root(
     checkout = (o for o in (here, *here.parents) if (o/'settings.ini').is_file() and (o/'asl_fastai').is_dir())
     return next((o/'data' for o in checkout), Path('~/.fastai/data').expanduser())
 
-# %% ../nbs/00_sets.ipynb #1e37a1cf
+# %% ../nbs/00_sets.ipynb #dfc3516d
 def _kind(path):
     m = re.fullmatch(r'(?:.*[_-])?(train|test|ood)(?:\.csv(?:\.xz)?)?', path.name, re.I)
     return m and m[1].lower()
-
-def _tables(folder): return sorted(o for o in Path(folder).iterdir() if o.is_file() and has_rows(o))
 
 def _folders(folder): return sorted(o for o in Path(folder).iterdir() if o.is_dir() and not o.name.startswith(('.', '__MACOSX')))
 
@@ -273,7 +271,11 @@ def _inner(part):
     while (subs := _folders(part)) and [o.name for o in subs]==[part.name]: part = subs[0]
     return part
 
-# %% ../nbs/00_sets.ipynb #8ae55703
+# %% ../nbs/00_sets.ipynb #f9794345
+def _tables(folder): return sorted(o for o in Path(folder).iterdir() if o.is_file() and has_rows(o))
+
+def _parts(folder): return {_kind(o): _inner(o) for o in _folders(folder) if _kind(o)} | {_kind(o): o for o in _tables(folder) if _kind(o)}
+
 def parts_of(
     folder:Path|str, # A set's folder, or a CSV file of letters
 ) -> dict: # Name of a part, 'train', 'test' or 'ood', to its folder or CSV file
@@ -282,8 +284,6 @@ def parts_of(
     if folder.is_file(): return {'train': folder}
     while not (parts := _parts(at)) and len(subs := _folders(at))==1: at = subs[0]
     return parts or {'train': folder}
-
-def _parts(folder): return {_kind(o): _inner(o) for o in _folders(folder) if _kind(o)} | {_kind(o): o for o in _tables(folder) if _kind(o)}
 
 # %% ../nbs/00_sets.ipynb #8cfeab0a
 def judged_part(
@@ -397,7 +397,7 @@ def is_for_judging(
     path = Path(path)
     return any((o/'TEST_ONLY').is_file() for p in {path.absolute(), path.resolve()} for o in (p, *p.parents))
 
-# %% ../nbs/00_sets.ipynb #7dd82c2c
+# %% ../nbs/00_sets.ipynb #8cad1cb9
 def _subfolders(folder):
     try: return [o for o in folder.iterdir() if o.is_dir()]
     except OSError: return []
@@ -406,14 +406,14 @@ def _marked_near(folders):
     above = {o for f in folders for p in {f.absolute(), f.resolve()} for o in (p, *p.parents)}
     return {o for d in above for o in (d, *_subfolders(d)) if (o/'TEST_ONLY').is_file()}
 
-def _judged_files(folder): return _pictures(folder) + [o for f in _files(folder) if has_rows(f) for o in picture_files(f)]
-def _length(path): return row_side**2 if is_row(path) else path.stat().st_size
-
 def _judging_folders(files, root):
     known = {d for o in DATASETS.values() if o.role=='test' for d in (root/o.name, kaggle_input/o.slug)}
     return known | {Path(d) for d,_,names in os.walk(root) if 'TEST_ONLY' in names} | _marked_near({o.parent for o in files})
 
-# %% ../nbs/00_sets.ipynb #f3553e7e
+# %% ../nbs/00_sets.ipynb #85650851
+def _judged_files(folder): return _pictures(folder) + [o for f in _files(folder) if has_rows(f) for o in picture_files(f)]
+def _length(path): return row_side**2 if is_row(path) else path.stat().st_size
+
 def seen_in_judging(
     files, # Paths of pictures to learn from
     root:Path|str|None=None, # Where data sets live; None: see `data_root`
