@@ -588,6 +588,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'asl_fastai.sets._rgb': ('sets.html#_rgb', 'asl_fastai/sets.py'),
                                  'asl_fastai.sets._said': ('sets.html#_said', 'asl_fastai/sets.py'),
                                  'asl_fastai.sets._shown': ('sets.html#_shown', 'asl_fastai/sets.py'),
+                                 'asl_fastai.sets._squared': ('sets.html#_squared', 'asl_fastai/sets.py'),
                                  'asl_fastai.sets._subfolders': ('sets.html#_subfolders', 'asl_fastai/sets.py'),
                                  'asl_fastai.sets._tables': ('sets.html#_tables', 'asl_fastai/sets.py'),
                                  'asl_fastai.sets._there': ('sets.html#_there', 'asl_fastai/sets.py'),

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['near_duplicate', 'signature', 'signatures', 'nearest', 'Finding', 'Report', 'examine']
 
-# %% ../nbs/01_doctor.ipynb #7bbad06e
+# %% ../nbs/01_doctor.ipynb #87b9c9b2
 import json, os, re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from .machine import ahead
+from .rows import is_csv
 from .sets import class_of, content_hash, digits, is_for_judging, label_of, open_picture, picture_files, vocab_of
 
 # %% ../nbs/01_doctor.ipynb #57f4c8cd
@@ -295,12 +296,13 @@ def _looks(case):
         + _found('alpha', '{n} had transparent parts: they are laid over black.', [p for p in case.good if p.alpha])
         + _found('EXIF rotation', '{n} lay turned, with a note in EXIF that says so: obeyed here, ignored by many other programs.', [p for p in case.good if p.turned]))
 
-# %% ../nbs/01_doctor.ipynb #092e7214
+# %% ../nbs/01_doctor.ipynb #0ec6d67b
 def examine(
     folder, # Folder of pictures: classes as folders or in names, nested as it may be
     progress:bool=True, # Show a bar?
 )->Report: # Its pictures and what is wrong with them
     "What `folder` is and what is wrong with it. Raises ValueError or FileNotFoundError where there is no folder or no picture"
+    if is_csv(folder): raise ValueError(f'{folder} is a CSV file, and folders of pictures are examined here: its rows are checked whenever it is read')
     case = _read(Path(folder).resolve(), progress)
     _label(case)
     found = [o for check in (_damage, _nested, _copies, _labels, _near, _classes, _looks) for o in check(case)]

@@ -312,7 +312,7 @@ def _onnx(graph, size):
             dynamic_shapes=({0: torch.export.Dim('n')},))
     return prog.model_proto.SerializeToString()
 
-# %% ../nbs/07_learner.ipynb #312c69f6
+# %% ../nbs/07_learner.ipynb #9d270f78
 def _spread(o, most): return [o[i] for i in np.linspace(0, len(o)-1, min(len(o), most)).round().astype(int)]
 
 def _known(dl): return [i for i,o in enumerate(getattr(dl, 'items', [])) if isinstance(o, (str, Path)) and hasattr(dl.dataset, 'tls')]
@@ -323,6 +323,7 @@ def _pictures(dl, idxs, opened, size):
     found = [o for _,x in ahead(partial(opener(opened), size=size), [dl.items[i] for i in idxs]) for o in x]
     return np.stack(found) if found else np.zeros((0, size, size, 3), np.uint8)
 
+# %% ../nbs/07_learner.ipynb #902685e6
 def _held_out(dls, opened, size):
     "Some pictures of the validation part, and their classes"
     idxs = _spread(_known(dls.valid), 1000)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from .machine import whole_file
 
-# %% ../nbs/00_rows.ipynb #7e77b229
+# %% ../nbs/00_rows.ipynb #968d9bc1
 row_side = 28 # Pixels of a picture in a CSV file, each way
 row_letters = dict(enumerate('ABCDEFGHIJKLMNOPQRSTUVWXYZ')) # Which letter a number means
 for i in (9, 25): del row_letters[i] # J and Z are drawn in the air
@@ -32,6 +32,9 @@ def is_row(
     folder,_,name = str(path).rpartition('/')
     return name.isdigit() and is_csv(folder)
 
+# %% ../nbs/00_rows.ipynb #979c927d
+def _opened(path): return (lzma.open if str(path).lower().endswith('.xz') else open)(path, 'rb')
+
 def has_rows(
     path:Path|str, # A file
 ) -> bool: # By its name and first bytes
@@ -40,8 +43,6 @@ def has_rows(
     try:
         with _opened(path) as f: return f.read(11)==b'label,pixel'
     except (OSError, EOFError, lzma.LZMAError): return False
-
-def _opened(path): return (lzma.open if str(path).lower().endswith('.xz') else open)(path, 'rb')
 
 # %% ../nbs/00_rows.ipynb #d45b4855
 def write_rows(

@@ -150,19 +150,22 @@ def open_picture(
     except _damage as e: raise ValueError(f'{name} is not a picture, or is damaged: {e}') from e
     return np.array(im.resize((size,size), Image.Resampling.BILINEAR) if size else im)
 
-# %% ../nbs/00_sets.ipynb #d06ed7d4
+# %% ../nbs/00_sets.ipynb #ae85adaa
 def grey_square(
     src, # A picture, as `open_picture` takes it
     size:int=28, # Side of the square, in pixels
 ) -> np.ndarray: # (size, size, 3) uint8, its three colours equal
     "A picture of any format as a grey square, whole and in its proportions. Raises what `open_picture` raises"
     im = Image.fromarray(open_picture(src)).convert('L')
+    return np.stack([im if im.size==(size, size) else _squared(im, size)]*3, -1)
+
+def _squared(im, size):
     x = np.asarray(im)
     edge = int(np.median(np.concatenate([x[0], x[-1], x[:, 0], x[:, -1]])))
     w,h = (max(1, round(size*o/max(im.size))) for o in im.size)
     square = Image.new('L', (size, size), edge)
     square.paste(im.resize((w, h), Image.Resampling.BILINEAR), ((size-w)//2, (size-h)//2))
-    return np.stack([square]*3, -1)
+    return square
 
 # %% ../nbs/00_sets.ipynb #9e6f1f25
 openers = {f'{f.__name__}: {said}': f for f,said in ((open_picture, 'upright, RGB, squeezed to size x size'),
@@ -257,12 +260,10 @@ def data_root(
     checkout = (o for o in (here, *here.parents) if (o/'settings.ini').is_file() and (o/'asl_fastai').is_dir())
     return next((o/'data' for o in checkout), Path('~/.fastai/data').expanduser())
 
-# %% ../nbs/00_sets.ipynb #1e37a1cf
+# %% ../nbs/00_sets.ipynb #dfc3516d
 def _kind(path):
     m = re.fullmatch(r'(?:.*[_-])?(train|test|ood)(?:\.csv(?:\.xz)?)?', path.name, re.I)
     return m and m[1].lower()
-
-def _tables(folder): return sorted(o for o in Path(folder).iterdir() if o.is_file() and has_rows(o))
 
 def _folders(folder): return sorted(o for o in Path(folder).iterdir() if o.is_dir() and not o.name.startswith(('.', '__MACOSX')))
 
@@ -270,7 +271,11 @@ def _inner(part):
     while (subs := _folders(part)) and [o.name for o in subs]==[part.name]: part = subs[0]
     return part
 
-# %% ../nbs/00_sets.ipynb #8ae55703
+# %% ../nbs/00_sets.ipynb #f9794345
+def _tables(folder): return sorted(o for o in Path(folder).iterdir() if o.is_file() and has_rows(o))
+
+def _parts(folder): return {_kind(o): _inner(o) for o in _folders(folder) if _kind(o)} | {_kind(o): o for o in _tables(folder) if _kind(o)}
+
 def parts_of(
     folder:Path|str, # A set's folder, or a CSV file of letters
 ) -> dict: # Name of a part, 'train', 'test' or 'ood', to its folder or CSV file
@@ -279,8 +284,6 @@ def parts_of(
     if folder.is_file(): return {'train': folder}
     while not (parts := _parts(at)) and len(subs := _folders(at))==1: at = subs[0]
     return parts or {'train': folder}
-
-def _parts(folder): return {_kind(o): _inner(o) for o in _folders(folder) if _kind(o)} | {_kind(o): o for o in _tables(folder) if _kind(o)}
 
 # %% ../nbs/00_sets.ipynb #8cfeab0a
 def judged_part(
@@ -394,7 +397,7 @@ def is_for_judging(
     path = Path(path)
     return any((o/'TEST_ONLY').is_file() for p in {path.absolute(), path.resolve()} for o in (p, *p.parents))
 
-# %% ../nbs/00_sets.ipynb #7dd82c2c
+# %% ../nbs/00_sets.ipynb #8cad1cb9
 def _subfolders(folder):
     try: return [o for o in folder.iterdir() if o.is_dir()]
     except OSError: return []
@@ -403,14 +406,14 @@ def _marked_near(folders):
     above = {o for f in folders for p in {f.absolute(), f.resolve()} for o in (p, *p.parents)}
     return {o for d in above for o in (d, *_subfolders(d)) if (o/'TEST_ONLY').is_file()}
 
-def _judged_files(folder): return _pictures(folder) + [o for f in _files(folder) if has_rows(f) for o in picture_files(f)]
-def _length(path): return row_side**2 if is_row(path) else path.stat().st_size
-
 def _judging_folders(files, root):
     known = {d for o in DATASETS.values() if o.role=='test' for d in (root/o.name, kaggle_input/o.slug)}
     return known | {Path(d) for d,_,names in os.walk(root) if 'TEST_ONLY' in names} | _marked_near({o.parent for o in files})
 
-# %% ../nbs/00_sets.ipynb #f3553e7e
+# %% ../nbs/00_sets.ipynb #85650851
+def _judged_files(folder): return _pictures(folder) + [o for f in _files(folder) if has_rows(f) for o in picture_files(f)]
+def _length(path): return row_side**2 if is_row(path) else path.stat().st_size
+
 def seen_in_judging(
     files, # Paths of pictures to learn from
     root:Path|str|None=None, # Where data sets live; None: see `data_root`
