@@ -97,13 +97,13 @@ def as_published():
         train=len(learn.dls.train_ds)), log=pd.read_csv(out/'log.csv').to_dict('records'))
 
 def enough(out, share, how, arch='small(depth=4)', size=64):
-    "Trains on a share of the pictures until nothing more is gained, and tests on what every share is tested on"
+    "Trains on a share of the pictures until validation accuracy no longer rises, and tests its best epoch on what every share is tested on"
     by = dict(frames=FractionSplitter, blocks=partial(BlockSplitter, gap=0))[how]
     dls = dls_of(thinned(splits['block'], share, by), size=size, bs=32)
     learn = asl_learner(dls, arch, None, seed=42, path=out, model_dir='.').to_fast()
     begun = time.time()
     with short(learn), learn.no_bar(), learn.no_logging():
-        learn.fit(60, 1e-3, cbs=[EpochSeed(42), EarlyStoppingCallback(patience=8), SaveModelCallback(fname='best')])
+        learn.fit(60, 1e-3, cbs=[EpochSeed(42), EarlyStoppingCallback('accuracy', patience=8), SaveModelCallback('accuracy', fname='best')])
         seconds,ran = time.time()-begun,len(learn.recorder.values)
         ev = evaluate(learn, dls[2], name='test', progress=False)
     return dict(share=share, how=how, train=len(dls.train_ds), epochs=ran, seconds=round(seconds, 1), accuracy=ev.accuracy, interval=ev.interval)
