@@ -1,6 +1,7 @@
 "DexNet at full size: three iterations by two splits, how many pictures are enough, a tuned network, more people, latency"
-import json, subprocess, time
+import json, time
 
+from asl_fastai.cli import asl_tune
 from asl_fastai.data import BlockSplitter, FractionSplitter, asl_dls
 from asl_fastai.evaluate import evaluate, latency
 from asl_fastai.learner import Checkpoints, EpochLog, EpochSeed, asl_learner, find_arch
@@ -119,17 +120,12 @@ def returns(shares=(.05, .1, .25, .5, .75, 1.)):
     write(file, 'diminishing returns', sum(o['seconds'] for o in rows)/60, dict(arch='small(depth=4)', size=64, bs=32, lr=1e-3, seed=42, patience=8), rows=rows)
 
 def tuned(trials=8):
-    "The reduced network searched by `asl_tune`, its winner trained and judged as the others are"
+    "The reduced network searched by `asl_tune` on a quarter of the pictures, its winner trained and judged as the others are"
     best = folder/'dexnet2-search.json'
-    if not best.exists(): subprocess.run(['asl_tune', '--data', alphabet, '--arch', 'dexnet2', '--trials', str(trials), '--epochs', '3', '--fraction', '.25',
-        '--split', 'block', '--parts', '.7,.2,.1', '--bs', '16', '--storage', str(folder/'dexnet.db'), '--study', 'dexnet2', '--out', str(best)], check=True)
-    return json.loads(best.read_text())['config']
-
-def measured_tuned():
-    if not to_do('dexnet', 'tuned'): return
-    cfg = tuned()
-    for split in ('block',):
-        measure('tuned', lambda: dls_of(splits[split], augment=cfg['augment']), cfg['arch'], 4, lr=cfg['lr'], opt=cfg['opt'])
+    if not best.exists(): asl_tune(data=[alphabet], arch='dexnet2', trials=trials, epochs=3, fraction=.25, split='block', parts='.7,.2,.1', bs=16,
+        weights='none', study='dexnet2', storage=str(folder/'dexnet.db'), out=str(best))
+    cfg = json.loads(best.read_text())['config']
+    measure('tuned', lambda: dls_of(splits['block'], augment=cfg['augment']), cfg['arch'], 4, lr=cfg['lr'], opt=cfg['opt'])
 
 def more_people():
     "As many pictures as the alphabet's training part has, of one person and of eight, judged on two who are in neither"
@@ -163,5 +159,5 @@ def main():
     as_published()
     for split in splits:
         for i,(arch,share,epochs) in plans.items(): measure(f'{split} split, DexNet {i}', lambda: dls_of(thinned(splits[split], share)), arch, epochs)
-    measured_tuned()
+    tuned()
     more_people()
