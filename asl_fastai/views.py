@@ -36,7 +36,7 @@ def _on_train(learn, metrics):
     preds,targs = to_float(torch.cat(preds)),torch.cat(targs)
     return [float(learn.loss_func(preds, targs)), *(float(m.func(preds, targs)) for m in metrics)]
 
-# %% ../nbs/07d_views.ipynb #4e130100
+# %% ../nbs/07d_views.ipynb #5f7d732e
 class TrainScores(Callback):
     "Scores the training part after each epoch as the validation part is scored, and keeps every epoch in `learn.history`"
     order,due = Recorder.order+1,False
@@ -51,7 +51,9 @@ class TrainScores(Callback):
         if self.due: self.recorder.log += _on_train(self.learn, self.scored)
         self.due = False
 
-    def after_epoch(self): self.history.append(dict(zip(self.recorder.metric_names, self.recorder.log)))
+    def after_epoch(self):
+        names,log = self.recorder.metric_names,self.recorder.log
+        if len(log)==len(names): self.history.append(dict(zip(names, log)))
 
 # %% ../nbs/07d_views.ipynb #0fae3979
 _curves = dict(loss=dict(training=('whole_loss', 'train_loss'), validation=('valid_loss',)),
@@ -80,11 +82,14 @@ def plot_training(
     for ax,o in zip(axs[0], panels): _panel(ax, log, o, int(log.valid_loss.astype(float).idxmin()))
     return fig
 
-# %% ../nbs/07d_views.ipynb #f277095c
+# %% ../nbs/07d_views.ipynb #403e397f
 @patch
 def plot_curves(self:Learner
 ) -> plt.Figure: # As `plot_training` draws it
     "How training went. `ValueError` when there was none"
-    rows = getattr(self, 'history', None) or [dict(zip(self.recorder.metric_names[1:], o)) for o in getattr(self.recorder, 'values', [])]
-    if not rows: raise ValueError('This learner was not trained, so there are no curves: fit it first')
-    return plot_training(pd.DataFrame(rows))
+    if rows := getattr(self, 'history', None): return plot_training(pd.DataFrame(rows))
+    names,values = getattr(self.recorder, 'metric_names', [])[1:],getattr(self.recorder, 'values', [])
+    whole = [o for o in values if len(o)==len(names)-self.recorder.add_time]
+    if not whole: raise ValueError("There are no curves: the learner was not trained, or fastai's Recorder forgot when predictions were asked for; "
+        'train with cbs=TrainScores(), or give plot_training the log')
+    return plot_training(pd.DataFrame([dict(zip(names, o)) for o in whole]))
