@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #6ecbc2ca
+# %% ../nbs/13_all.ipynb #7c150ea0
 from importlib import import_module
 from .machine import *
 from .fetch import *
@@ -33,12 +33,13 @@ from .learner import *
 from .scores import *
 from .report import *
 from .distributed import *
+from .views import *
 from .evaluate import *
 from .runs import *
 from .track import *
 from .tune import *
 from .cli import *
 
-# %% ../nbs/13_all.ipynb #9886caf4
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch arrays sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed evaluate runs track tune cli'.split()]
+# %% ../nbs/13_all.ipynb #7bb44c3a
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch arrays sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed views evaluate runs track tune cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]

@@ -85,7 +85,7 @@ def _config(data, test, parts, classes, lr, weights, group, **kwargs):
     return RunConfig(data=data, test=test or [], parts=_numbers(parts), classes=classes.split(',') if classes else None, lr=_lr(lr),
         weights=None if weights=='none' else weights, **kwargs)
 
-# %% ../nbs/12_cli.ipynb #ec29fc4d
+# %% ../nbs/12_cli.ipynb #48388030
 Names = Annotated[str, dict(nargs='+', opt=True, metavar='NAME|FOLDER')]
 Required = Annotated[str, dict(opt=True, required=True)]
 
@@ -105,7 +105,7 @@ def asl_train(
     bs:int=64, # Pictures a batch
     size:int=128, # Side of the pictures in pixels
     seed:int=42, # Of everything random
-    arch:str='resnet18', # Any network of torchvision or timm
+    arch:str='resnet18', # Any network of torchvision or timm, or of ours: dexnet1, dexnet2, alexnet_bn, 'small(depth=3)'
     weights:str='auto', # auto, imagenet, none, or a file (.pth, .pth.xz, .safetensors)
     fast:str='auto', # What this machine does fastest: auto, plain (fastai as it comes), store, bf16, compile or gpu
     opt:str='adam', # Optimiser: adam, sgd or rmsprop
@@ -121,7 +121,7 @@ def asl_train(
     from asl_fastai.runs import train_run, headline
     if evs := train_run(cfg, out, resume=resume): print(headline(evs))
 
-# %% ../nbs/12_cli.ipynb #d69376b1
+# %% ../nbs/12_cli.ipynb #da7baf56
 def _sides(sizes):
     try: return sizes and [int(o) for o in sizes.split(',')]
     except ValueError: raise ValueError(f'--sizes {sizes} should be numbers of pixels, as 32,64') from None
@@ -168,7 +168,7 @@ def next_run(
     taken = [int(o.name[len(name)+1:]) for o in Path(runs).glob(f'{name}-*') if o.name[len(name)+1:].isdigit()]
     return Path(runs)/f'{name}-{max(taken, default=0)+1}'
 
-# %% ../nbs/12_cli.ipynb #0da3ad68
+# %% ../nbs/12_cli.ipynb #e8586d6e
 @call_parse
 @one_sentence
 def asl_run(
@@ -181,7 +181,7 @@ def asl_run(
     size:int=96, # Side of the pictures in pixels
     bs:int=64, # Pictures a batch
     seed:int=42, # Of everything random
-    arch:str='resnet18', # Any network of torchvision or timm
+    arch:str='resnet18', # Any network of torchvision or timm, or of ours: dexnet1, dexnet2, alexnet_bn, 'small(depth=3)'
     fast:str='auto', # What this machine does fastest: auto, plain (fastai as it comes), store, bf16, compile or gpu
     no_pictures:bool=False, # Leave the pictures out of the report?
     debug:bool=False, # Show the traceback of an error?

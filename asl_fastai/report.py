@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['palette', 'styled', 'axes', 'fig_html', 'table_html', 'section', 'page']
 
-# %% ../nbs/07b_report.ipynb #31324d98
+# %% ../nbs/07b_report.ipynb #aa4ff5ba
 import base64, io, re
 from functools import wraps
 from html import escape
@@ -150,6 +150,30 @@ def plot_mistakes(self:Evaluation,
         ax.imshow(open_picture(o.item))
         ax.set_title(f'{o.true} taken\nfor {o.answered}, {percent(o.confidence)}', fontsize=8)
     fig.suptitle(_title(self, 'Mistakes', fig), x=0, ha='left', fontsize=10)
+    return fig
+
+# %% ../nbs/07b_report.ipynb #f0b31ecc
+def _one_of(ev, true, answered):
+    "The picture of a class with that answer of which the model is surest; any of the class if there is none, None where the class does not occur"
+    same = np.flatnonzero(ev.true==true)
+    return ev.items[same[np.lexsort((-ev.confidence[same], ev.answers[same]!=answered))[0]]] if len(same) else None
+
+@patch
+@styled
+def plot_pairs(self:Evaluation,
+    n:int=5, # Only pairs confused more than this many times
+    most:int=8, # How many pairs at most
+): # Matplotlib figure
+    "The most confused pairs side by side: one taken for the other above, the other below; this opens the files"
+    import matplotlib.pyplot as plt
+    pairs = self.confused_pairs(n)[:most]
+    fig,axs = plt.subplots(2, max(4, len(pairs)), figsize=(max(5, 1.3*len(pairs)), 3.6), layout='constrained')
+    for ax in axs.flat: ax.axis('off')
+    for (above,below),(t,a,k) in zip(axs.T, pairs):
+        for ax,item,title in ((above, _one_of(self, t, a), f'{t} taken\nfor {a}, {k} times'), (below, _one_of(self, a, a), f'{a}')):
+            if item is not None: ax.imshow(open_picture(item))
+            ax.set_title(title, fontsize=8)
+    fig.suptitle(_title(self, f'Confused more than {n} times', fig), x=0, ha='left', fontsize=10)
     return fig
 
 # %% ../nbs/07b_report.ipynb #117f0816

@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['optimisers', 'RunConfig', 'check_config', 'augment_tfms', 'run_dls', 'run_learner', 'claim_folder', 'fit_run',
-           'own_tests', 'plot_rates', 'plot_training', 'write_report', 'headline', 'train_run']
+           'own_tests', 'plot_rates', 'write_report', 'headline', 'train_run']
 
-# %% ../nbs/09_runs.ipynb #aa217d0e
+# %% ../nbs/09_runs.ipynb #85c62133
 from .fast import *
 from .learner import *
 from .distributed import *
 from .evaluate import *
+from .views import plot_training
 from .report import axes, styled
 from .data import *
 from .machine import whole_file, write_json
@@ -18,7 +19,7 @@ from .sets import *
 from fastai.vision.all import *
 from dataclasses import asdict, dataclass, field, fields
 
-# %% ../nbs/09_runs.ipynb #66fca0d6
+# %% ../nbs/09_runs.ipynb #a026462b
 optimisers = dict(adam=Adam, sgd=partial(SGD, mom=.9), rmsprop=partial(RMSProp, mom=.9))
 
 @dataclass
@@ -36,7 +37,7 @@ class RunConfig:
     bs:int = 64 # Pictures a batch, in each process
     size:int = 128 # Side of the pictures, in pixels
     seed:int = 42 # Of everything
-    arch:str = 'resnet18' # What torchvision or timm calls it
+    arch:str = 'resnet18' # What we, torchvision or timm call it, with options as in small(depth=3)
     weights:str|None = 'auto' # As `asl_learner`
     fast:str = 'auto' # One of `ways`, or 'auto'
     opt:str = 'adam' # One of `optimisers`
@@ -45,7 +46,7 @@ class RunConfig:
     progressive:bool = False # Begin with small pictures?
     allow_test_data:bool = False # Train on what is kept for judging, marked?
 
-# %% ../nbs/09_runs.ipynb #42eb26c8
+# %% ../nbs/09_runs.ipynb #6c3e5e20
 def check_config(
     cfg:RunConfig, # Choices to look at before anything is done
 ) -> RunConfig: # The same
@@ -61,7 +62,7 @@ def check_config(
     find_arch(cfg.arch)
     return cfg
 
-# %% ../nbs/09_runs.ipynb #d2af4f7e
+# %% ../nbs/09_runs.ipynb #34cb8ff3
 def augment_tfms(
     much:float, # In [0, 1]
 ) -> list: # For `batch_tfms`
@@ -106,7 +107,7 @@ def claim_folder(
         f'{out} was begun with processes={n}, not {processes}: launch as many, or choose another folder')
     return old['found']
 
-# %% ../nbs/09_runs.ipynb #25f12411
+# %% ../nbs/09_runs.ipynb #c75970a9
 def fit_run(
     learn:Learner, # From `run_learner`
     cfg:RunConfig, # Choices
@@ -152,7 +153,7 @@ def own_tests(
     parts = [parts_of(find_set(o)) for o in data]
     return [str(p[k]) for p in parts for k in ('test', 'ood') if k in p]
 
-# %% ../nbs/09_runs.ipynb #a6565be2
+# %% ../nbs/09_runs.ipynb #7f051d5d
 @styled
 def plot_rates(
     found:dict, # What a run found out, with `curve` and `suggested`
@@ -166,23 +167,12 @@ def plot_rates(
     ax.legend()
     return ax
 
-@styled
-def plot_training(
-    log:pd.DataFrame, # log.csv
-) -> plt.Axes: # The axes drawn on
-    "Training and validation loss, epoch by epoch"
-    ax = axes(6.4, 3.2)
-    for c,label in (('train_loss', 'training'), ('valid_loss', 'validation')): ax.plot(log.epoch, log[c], 'o-', label=label)
-    ax.set(xlabel='epoch', ylabel='loss', xticks=log.epoch)
-    ax.legend()
-    return ax
-
 def _batch_fig(dls):
     set_seed(0)
     dls.train.new(bs=min(12, dls.bs), shuffle=True).show_batch(max_n=12, nrows=2, ncols=6, figsize=(9, 3.4))
     return plt.gcf()
 
-# %% ../nbs/09_runs.ipynb #60ddbb76
+# %% ../nbs/09_runs.ipynb #df115de4
 def _choices(cfg, found):
     rows = {**asdict(cfg), **{k: v for k,v in found.items() if k not in ('curve', 'classes')}}
     return table_html(pd.DataFrame({'': {k: str(v) for k,v in rows.items() if v is not None}}))
@@ -203,7 +193,7 @@ def write_report(
     log = pd.read_csv(out/'log.csv')
     batch = section('What it saw', fig_html(_batch_fig(learn.dls), 'A batch of training pictures with their labels', people=True)) if pictures else ''
     rates = section('Learning rate', fig_html(plot_rates(found), f'Loss against learning rate; {found["lr"]} was taken')) if 'curve' in found else ''
-    train = section('Training', f'Weights: {learn.weights}.', fig_html(plot_training(log), 'Losses by epoch'), table_html(log, index=False))
+    train = section('Training', f'Weights: {learn.weights}.', fig_html(plot_training(log), 'Losses and accuracies by epoch'), table_html(log, index=False))
     lead = f'{arch_name(learn.arch)} trained on {", ".join(map(str, cfg.data))}: {found["train"]:,} pictures, {len(found["classes"])} classes.'
     text = page(f'Run {out.name}', section('In short', _in_short(evs)), batch, rates, train, *[e.to_section(pictures) for e in evs.values()],
         section('Every choice', _choices(cfg, found)), lead=lead)
@@ -224,7 +214,7 @@ def _finish(learn, cfg, found, out, pictures):
     write_report(learn, cfg, found, evs, out, pictures)
     return evs
 
-# %% ../nbs/09_runs.ipynb #a1c4f2ad
+# %% ../nbs/09_runs.ipynb #07ffe3a8
 def train_run(
     cfg:RunConfig, # Choices
     out:Path|str, # The run's folder

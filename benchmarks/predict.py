@@ -46,18 +46,9 @@ def make(arch, size, folder):
     add_variants(path, dls.valid.items[:8], [dls.vocab[0]]*8, dls.train.items, limit=100)
     return dict(path=str(path), gflop=gflop_of(learn.model, int(size)), fp32=gflops(__import__('torch').float32), bf16=gflops(__import__('torch').bfloat16))
 
-def timed(f, pictures):
-    "Milliseconds of each call"
-    import numpy as np
-    times = []
-    for o in pictures:
-        start = time.perf_counter()
-        f(o)
-        times.append(1e3*(time.perf_counter()-start))
-    return dict(p50=np.median(times), p95=np.percentile(times, 95))
-
 def answer(bundle, way, size, calls):
     "p50, p95, start and memory of one way"
+    from asl_fastai.evaluate import latency
     pictures = [str(o) for o in files()[:int(calls)]]
     if way=='plain': f = plain(bundle, int(size))
     else:
@@ -65,7 +56,7 @@ def answer(bundle, way, size, calls):
         f = Predictor(bundle, *way.split()).predict
     f(pictures[0])
     start = time.time()-float(os.environ['BEGAN'])
-    return dict(timed(f, pictures), start=start, peak_mb=peak_mb())
+    return dict(latency(f, pictures), start=start, peak_mb=peak_mb())
 
 def folder(bundle, precision, n):
     "Pictures a second, file to row, after the start"

@@ -4,7 +4,7 @@ import ast, configparser, json, re, subprocess, sys, tomllib, zipfile
 import pytest
 from conftest import repo
 
-rooms = 'machine fetch arrays sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed evaluate runs track tune cli all'.split()
+rooms = 'machine fetch arrays sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed views evaluate runs track tune cli all'.split()
 
 def imports_of(room):
     "Which of our modules a module imports, wherever in it"
