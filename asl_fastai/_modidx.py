@@ -84,6 +84,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'asl_fastai.cluster.need_ray': ('cluster.html#need_ray', 'asl_fastai/cluster.py')},
             'asl_fastai.data': { 'asl_fastai.data.ASLPicture': ('data.html#aslpicture', 'asl_fastai/data.py'),
                                  'asl_fastai.data.ASLPicture.create': ('data.html#aslpicture.create', 'asl_fastai/data.py'),
+                                 'asl_fastai.data.BlockFold': ('data.html#blockfold', 'asl_fastai/data.py'),
                                  'asl_fastai.data.BlockSplitter': ('data.html#blocksplitter', 'asl_fastai/data.py'),
                                  'asl_fastai.data.CountSplitter': ('data.html#countsplitter', 'asl_fastai/data.py'),
                                  'asl_fastai.data.FractionSplitter': ('data.html#fractionsplitter', 'asl_fastai/data.py'),
