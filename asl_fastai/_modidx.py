@@ -615,6 +615,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
             'asl_fastai.track': { 'asl_fastai.track.TrialLog': ('track.html#triallog', 'asl_fastai/track.py'),
                                   'asl_fastai.track.TrialLog.__init__': ('track.html#triallog.__init__', 'asl_fastai/track.py'),
                                   'asl_fastai.track.TrialLog.after_epoch': ('track.html#triallog.after_epoch', 'asl_fastai/track.py'),
+                                  'asl_fastai.track.TrialLog.before_fit': ('track.html#triallog.before_fit', 'asl_fastai/track.py'),
                                   'asl_fastai.track.TrialLog.value': ('track.html#triallog.value', 'asl_fastai/track.py'),
                                   'asl_fastai.track._Last': ('track.html#_last', 'asl_fastai/track.py'),
                                   'asl_fastai.track._Last.__init__': ('track.html#_last.__init__', 'asl_fastai/track.py'),
