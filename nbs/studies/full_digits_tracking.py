@@ -33,7 +33,8 @@ def train(arch, split, size, epochs, fit=published):
     start = time.perf_counter()
     with learn.no_bar(), learn.no_logging(): fit(learn, epochs)
     seconds = time.perf_counter()-start
-    ev,epochwise = evaluate(learn, dls.valid, name='validation', progress=False),[float(o[-1]) for o in learn.recorder.values]
+    epochwise = [float(o[-1]) for o in learn.recorder.values]
+    ev = evaluate(learn, dls.valid, name='validation', progress=False)
     return dict(figures=kept({'validation': ev.to_dict()})['validation'], accuracy=ev.accuracy, best_epoch=max(epochwise), epochwise=epochwise, seconds=seconds,
         seconds_an_epoch=seconds/epochs, train=len(dls.train_ds), threads=torch.get_num_threads(), confused=ev.confused_pairs())
 
