@@ -8,7 +8,7 @@ from asl_fastai.evaluate import evaluate
 from asl_fastai.learner import EpochSeed, asl_learner
 from asl_fastai.machine import write_json
 from asl_fastai.runs import RunConfig
-from asl_fastai.sets import data_root
+from asl_fastai.sets import data_root, digits
 from asl_fastai.track import need_optuna
 from asl_fastai.tune import best_config, search, space_of
 from fastai.vision.all import *
@@ -28,7 +28,7 @@ def ours(learn, epochs): learn.fit_one_cycle(epochs, 5e-3, wd=.01, cbs=EpochSeed
 
 def train(arch, split, size, epochs, fit=published):
     "One training, and what a table wants to know of it"
-    dls = asl_dls(data, split, size=size, store=True, batch_tfms=turned() if fit is ours else None)
+    dls = asl_dls(data, split, classes=list(digits), size=size, store=True, batch_tfms=turned() if fit is ours else None)
     learn = asl_learner(dls, arch, None, LabelSmoothingCrossEntropyFlat() if fit is ours else CrossEntropyLossFlat(), seed=42)
     start = time.perf_counter()
     with learn.no_bar(), learn.no_logging(): fit(learn, epochs)
@@ -66,7 +66,7 @@ def searched(trials=24):
     "A search over the small network, on three blocks of students and judged on the fourth; the last is not looked at"
     if not (file := to_do('digits_tracking', 'search')): return
     space = {k: o for k,o in space_of('small').items() if k in ('lr', 'opt', 'augment', 'size', 'depth', 'width', 'kernel', 'dropout', 'batch_norm')}
-    cfg = RunConfig([data], arch='small', split='block', parts=[.6, .2, .2], epochs=8, weights=None)
+    cfg = RunConfig([data], classes=list(digits), arch='small', split='block', parts=[.6, .2, .2], epochs=8, weights=None)
     study = search(cfg, trials, 'digits', work/'runs.db', space)
     rows = {f'run {t.number}': dict(state=t.state.name.lower(), accuracy=t.value, seconds=t.user_attrs.get('seconds'), params=t.params,
         valid_loss=[o['valid_loss'] for o in t.user_attrs.get('log', [])]) for t in study.trials}
