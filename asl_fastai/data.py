@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['signer_pattern', 'leak_tolerance', 'ASLPicture', 'OpenPicture', 'opened_by', 'asl_block', 'rows_block',
-           'FractionSplitter', 'CountSplitter', 'scaled_counts', 'BlockSplitter', 'alike', 'AlikeSplitter', 'group_of',
-           'GroupSplitter', 'auto_split', 'split_by', 'training_files', 'asl_dls', 'LeakReport', 'leak_report',
-           'leak_mark']
+           'FractionSplitter', 'CountSplitter', 'scaled_counts', 'BlockSplitter', 'alike', 'AlikeSplitter', 'BlockFold',
+           'group_of', 'GroupSplitter', 'auto_split', 'split_by', 'training_files', 'asl_dls', 'LeakReport',
+           'leak_report', 'leak_mark']
 
 # %% ../nbs/03_data.ipynb #b7cd390d
 import re
@@ -193,6 +193,23 @@ def AlikeSplitter(
     def _inner(o):
         rng = np.random.default_rng(seed)
         return _merge([_one(o, idxs, rng) for idxs in _by_class(o, label_func).values()])
+    return _inner
+
+# %% ../nbs/03_data.ipynb #a3e0b187
+def BlockFold(
+    fold:int, # Which block is for validation, from 0
+    n:int=5, # Blocks of equal numbers of pictures
+    without:tuple=(), # Blocks that are not used at all
+    gap:int=10, # File numbers left out of training beside the held-out block
+): # Function from items to two lists of indices
+    "A splitter that holds out one block of consecutive file numbers. `ValueError` when a name has none, or there is no such block"
+    if not (0<=fold<n and fold not in without): raise ValueError(f'There is no block {fold} to hold out: choose one of {[i for i in range(n) if i not in without]}')
+    def _inner(o):
+        idxs,nums = _frames(o, range(len(o)))
+        blocks = np.array_split(idxs, n)
+        low,high = nums[blocks[fold][0]],nums[blocks[fold][-1]]
+        used = [i for k,b in enumerate(blocks) if k not in (fold, *without) for i in b]
+        return L(i for i in map(int, used) if not low-gap<=nums[i]<=high+gap),L(map(int, blocks[fold]))
     return _inner
 
 # %% ../nbs/03_data.ipynb #af2a359e

@@ -60,7 +60,7 @@ def explained_store(
     except ArgumentError as e: raise ValueError(f'{url.split("//")[0]}... is no store: give a file, or a URL as postgresql://user@server/name') from e
     except (SQLAlchemyError, StorageInternalError) as e: raise OSError(_why(url, e)) from e
 
-# %% ../nbs/09a_track.ipynb #0dfbdf56
+# %% ../nbs/09a_track.ipynb #131f5818
 heartbeat,patience = 10,60 # Seconds between two signs of life of a run, and without any before it is given up
 lock_wait = 30 # Seconds to wait for a store that another process is writing to
 
@@ -69,7 +69,8 @@ def _storage(url, tries=5):
     optuna = need_optuna()
     wait = {'sqlite': dict(timeout=lock_wait), 'postgresql': dict(connect_timeout=lock_wait)}.get(re.split(r'[+:]', url)[0], {})
     again = optuna.storages.RetryHeartbeatStaleTrialCallback()
-    try: return optuna.storages.RDBStorage(url, dict(connect_args=wait), heartbeat_interval=heartbeat, grace_period=patience, heartbeat_stale_trial_callback=again)
+    try: return optuna.storages.RDBStorage(url, dict(connect_args=wait), heartbeat_interval=heartbeat, grace_period=patience,
+        heartbeat_stale_trial_callback=again)
     except ImportError: raise ImportError(f"There is no driver for {url.split('//')[0]}: pip install 'asl_fastai[tune]' brings the one for PostgreSQL") from None
     except DBAPIError as e:
         if tries==1 or not re.search('exists|duplicate|UNIQUE', str(e)): raise
@@ -110,7 +111,7 @@ def suggest(
         return (trial.suggest_int if isinstance(o['high'], int) else trial.suggest_float)(name, **o)
     return {k: _one(k, o) for k,o in space.items()}
 
-# %% ../nbs/09a_track.ipynb #49482512
+# %% ../nbs/09a_track.ipynb #6f5b7d30
 def system(
 ) -> dict: # Names and versions
     "What a run depends on besides its parameters"
@@ -133,9 +134,12 @@ class TrialLog(Callback):
     @property
     def value(self): return self.rows[-1][self.metric]
 
+    def before_fit(self):
+        if self.metric not in self.recorder.metric_names: raise ValueError(f'Runs are compared by {self.metric}: give the learner metrics={self.metric}')
+
     def after_epoch(self):
         names = self.recorder.metric_names[1:-1]
-        self.rows.append({k: round(float(v), 6) for k,v in zip(names, self.recorder.log[1:])})
+        self.rows.append({k: round(float(v), 6) if np.isfinite(v) else None for k,v in zip(names, self.recorder.log[1:])})
         self.trial.set_user_attr('log', self.rows)
         self.trial.set_user_attr('seconds', round(time.perf_counter()-self.start, 2))
         self.trial.report(self.value, len(self.rows)-1)
@@ -211,7 +215,7 @@ def runs_table(
         for t in study.get_trials(deepcopy=False)]
     return pd.DataFrame(rows, columns=None if rows else ['run', 'state', 'accuracy']).sort_values('accuracy', ascending=False, kind='stable', ignore_index=True)
 
-# %% ../nbs/09a_track.ipynb #34fdaa18
+# %% ../nbs/09a_track.ipynb #d6d89df9
 @styled
 def plot_losses(
     study, # Optuna's Study
@@ -222,7 +226,7 @@ def plot_losses(
     ax,trials = axes(6.4, 3.2, ax),[t for t in study.get_trials(deepcopy=False) if t.user_attrs.get('log')]
     best = max((t for t in trials if t.value is not None), key=lambda t: t.value, default=None)
     for t in trials:
-        y,whole = [r[what] for r in t.user_attrs['log']],t.state.name=='COMPLETE'
+        y,whole = np.array([r[what] for r in t.user_attrs['log']], float),t.state.name=='COMPLETE'
         look = dict(color=palette['wrong'], lw=2, zorder=3, label=f'run {t.number}, the best') if t is best else dict(color=palette['grey'], lw=.8, alpha=.7)
         ax.plot(range(1, len(y)+1), y, '-' if whole else ':', marker='.', **look)
     ax.set(xlabel='epoch', ylabel=what.replace('_', ' '), title=f'{study.study_name}: {len(trials)} runs')

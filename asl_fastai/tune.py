@@ -94,7 +94,7 @@ def train_command(
         return [f'--{k.replace("_", "-")}', *([] if v is True else map(str, v) if isinstance(v, list) else ['none' if v is None else str(v)])]
     return shlex.join(['asl_train', '--out', str(out), *(o for k,v in asdict(cfg).items() if k=='data' or v!=plain[k] for o in _words(k, v))])
 
-# %% ../nbs/09b_tune.ipynb #df441665
+# %% ../nbs/09b_tune.ipynb #a837f11a
 def best_config(
     study, # Optuna's Study
 ) -> RunConfig: # Every choice of its best run
@@ -109,6 +109,7 @@ def keep_best(
 ) -> dict: # What was written: study, run, accuracy, params, config, and the command that trains it
     "Keeps the best configuration of a study in a file. `ValueError` when no run is finished yet, `OSError` when it cannot be written"
     file,cfg,best = Path(file),best_config(study),study.best_trial
-    kept = dict(study=study.study_name, run=best.number, accuracy=best.value, params=best.params, config=asdict(cfg), command=train_command(cfg, file.with_suffix('')))
+    kept = dict(study=study.study_name, run=best.number, accuracy=best.value, params=best.params, config=asdict(cfg),
+        command=train_command(cfg, file.with_suffix('')))
     write_json(file, kept)
     return kept

@@ -82,7 +82,8 @@ def test_the_dashboard_shows_the_runs(tune, args, store):
         port = s.getsockname()[1]
     p = subprocess.Popen([script('optuna-dashboard'), f'sqlite:///{store}', '--port', str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        for _ in range(300):
+        for _ in range(1000):
+            assert p.poll() is None, p.communicate()
             try: return _shown(f'http://127.0.0.1:{port}/api/studies')
             except OSError: time.sleep(.2)
         raise AssertionError('optuna-dashboard did not answer')
@@ -106,7 +107,8 @@ def postgres():
     import tempfile
     folder = Path(tempfile.mkdtemp(prefix='pg', dir='/tmp'))
     if unprivileged(): shutil.chown(folder, 'nobody')
-    def run(name, *args): subprocess.run([Path(initdb).with_name(name), *args], check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **unprivileged())
+    def run(name, *args):
+        subprocess.run([Path(initdb).with_name(name), *args], check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **unprivileged())
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
@@ -131,7 +133,7 @@ from asl_fastai.track import tracked
 from asl_fastai.data import asl_dls
 from fastai.vision.all import *
 dls = asl_dls(sys.argv[1], 'block', size=16, bs=32)
-net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveMaxPool2d(4), nn.Flatten(), nn.Linear(128, 5))
+net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveMaxPool2d(4), nn.Flatten(), nn.Linear(128, dls.c))
 learn = Learner(dls, net, metrics=accuracy, loss_func=CrossEntropyLossFlat())
 choices = dict(lr=1e-3, width=8, arch='tiny', grey=False, epochs=2)
 with learn.no_bar(): learn.fit_one_cycle(2, 1e-3, cbs=tracked(choices, 'digits', 'wandb'))
@@ -165,5 +167,6 @@ def test_a_run_folder_of_wandb_read_back(some, tmp_path):
     (name,) = [o for o in entries if o.endswith('.table.json')]
     table = json.loads(Path(entries[name]).read_text())
     assert table['columns']==['Input image', 'Ground_Truth', 'Predictions'] and len(table['data'])==36
-    classes = {'B', 'Y', 'del', 'nothing', 'space'}
-    for picture, true, predicted in table['data']: assert {true, predicted} <= classes and Path(entries[picture['path']]).stat().st_size>0
+    from asl_fastai.sets import vocabs
+    for picture, true, predicted in table['data']:
+        assert true in ('B', 'Y', 'del', 'nothing', 'space') and predicted in vocabs[29] and Path(entries[picture['path']]).stat().st_size>0
