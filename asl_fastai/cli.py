@@ -168,7 +168,7 @@ def next_run(
     taken = [int(o.name[len(name)+1:]) for o in Path(runs).glob(f'{name}-*') if o.name[len(name)+1:].isdigit()]
     return Path(runs)/f'{name}-{max(taken, default=0)+1}'
 
-# %% ../nbs/12_cli.ipynb #96f89e04
+# %% ../nbs/12_cli.ipynb #87fb8ee8
 @call_parse
 @one_sentence
 def asl_run(
@@ -188,7 +188,7 @@ def asl_run(
 ):
     "The main job, whole: data, a batch, the learning rate, fine-tuning, judgement in and out of domain, a bundle and a report"
     data = data or ['sample']
-    cfg = _config(data, test, None, None, lr, weights, None, split=split, epochs=epochs, bs=bs, size=size, seed=seed, arch=arch)
+    cfg = _config(data, test, None, None, lr, weights, None, split=split, epochs=epochs, bs=bs, size=size, seed=seed, arch=arch, fast=fast)
     from asl_fastai.runs import train_run, headline, own_tests
     cfg.test = own_tests(data)+cfg.test
     out = next_run(Path(data[0]).name)

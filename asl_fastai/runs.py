@@ -87,7 +87,7 @@ def run_learner(
     return asl_learner(dls, cfg.arch, cfg.weights, seed=cfg.seed, allow_test_data=cfg.allow_test_data, train_bn=not cfg.freeze_bn,
         opt_func=optimisers[cfg.opt], **kwargs)
 
-# %% ../nbs/09_runs.ipynb #12e05d17
+# %% ../nbs/09_runs.ipynb #5abfd085
 def claim_folder(
     cfg:RunConfig, # Choices of this run
     out:Path, # Its folder
@@ -99,9 +99,10 @@ def claim_folder(
     if not resume: raise FileExistsError(f'{out} holds a run already: choose another folder, or say --resume to go on with it')
     try: old = json.loads((out/'config.json').read_text())
     except ValueError: raise ValueError(f'{out/"config.json"} is damaged: remove {out} and start anew') from None
-    other = [f.name for f in fields(cfg) if json.loads(json.dumps(getattr(cfg, f.name)))!=old.get(f.name)]
+    old = {**asdict(RunConfig()), **old}
+    other = [f.name for f in fields(cfg) if json.loads(json.dumps(getattr(cfg, f.name)))!=old[f.name]]
     for o in out.glob('.*.tmp'): shutil.rmtree(o) if o.is_dir() else o.unlink()
-    if other: raise ValueError(f'{out} was begun with {other[0]}={old.get(other[0])!r}, not {getattr(cfg, other[0])!r}: '
+    if other: raise ValueError(f'{out} was begun with {other[0]}={old[other[0]]!r}, not {getattr(cfg, other[0])!r}: '
         'resume with the same choices, or choose another folder')
     if (n := old['found'].get('processes', 1))!=processes: raise ValueError(
         f'{out} was begun with processes={n}, not {processes}: launch as many, or choose another folder')

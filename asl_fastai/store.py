@@ -65,7 +65,7 @@ def _table(folder):
     return pd.DataFrame(dict(file=[str(o.relative_to(folder)) for o in files], bytes=[o.st_size for o in stats],
         changed=[o.st_mtime_ns for o in stats], label=[*map(labeller(files), files)]))
 
-# %% ../nbs/02a_store.ipynb #825cfb77
+# %% ../nbs/02a_store.ipynb #3ff802a8
 def _put(f, data):
     try: f.write(data)
     except OSError as e: raise OSError(e.errno, f'{e.strerror} at {f.name}: make room there, or set ASL_DATA to a folder on another disk') from e
@@ -75,7 +75,7 @@ def _write(at, folder, size, opened, progress):
     table,hashes,crc = _table(folder),[],0
     shape = (len(table), size, size, 3)
     need_space(at, int(np.prod(shape, dtype=np.int64)))
-    decoded = ahead(partial(_decoded, size=size, opened=opened), [folder/o for o in table.file], 256)
+    decoded = ahead(partial(_decoded, size=size, opened=opened), [folder/o for o in table.file], _at_once)
     with open(at/'pictures.npy', 'wb') as f, tqdm(total=len(table), unit='picture', desc=f'decoding {folder.name}', disable=not progress) as bar:
         np.lib.format.write_array_header_1_0(f, dict(descr='|u1', fortran_order=False, shape=shape))
         for _,found in decoded:

@@ -271,13 +271,14 @@ def test_kaggles_own_nesting_of_the_alphabet(kaggle, root, monkeypatch):
 
 def test_tables_are_counted_by_row(kaggle, root, monkeypatch):
     monkeypatch.setitem(DATASETS, 'sign_mnist', replace(DATASETS['sign_mnist'], train=48, test=24))
-    row = {n: f'{letters.index(c)},0,255\n' for n,c in enumerate(vocabs[24])}
-    table = {k: 'label,pixel1,pixel2\n'+''.join(row[i%24] for i in range(n)) for k,n in dict(train=48, test=24).items()}
+    row = {n: f'{letters.index(c)}{",0"*783},255\n' for n,c in enumerate(vocabs[24])}
+    head = ','.join(['label', *(f'pixel{i+1}' for i in range(784))])+'\n'
+    table = {k: head+''.join(row[i%24] for i in range(n)) for k,n in dict(train=48, test=24).items()}
     files = {f'{w}sign_mnist_{k}.csv': v for k,v in table.items() for w in ('', f'sign_mnist_{k}/')}
     kaggle.bodies = [zipped(files | {'amer_sign2.png': picture()})]
     folder = get_data('sign_mnist', root)
     assert sorted(o.name for o in folder.iterdir())==['amer_sign2.png', 'sign_mnist_test.csv', 'sign_mnist_train.csv']
-    (folder/'sign_mnist_test.csv').write_text(table['test'][:-10])
+    (folder/'sign_mnist_test.csv').write_text(table['test'].removesuffix(row[23]))
     with pytest.raises(ValueError, match=r'23 \(test\)'): get_data('sign_mnist', root)
 
 def test_an_archive_in_an_archive_from_another_address(kaggle, root, monkeypatch):

@@ -12,7 +12,7 @@ from asl_fastai.sets import data_root, find_set, label_of, open_picture, parts_o
 from asl_fastai.store import store_of
 from asl_fastai.views import TrainScores
 from fastai.vision.all import *
-from measuring import facts, kept, over_people, photos, repo, to_do
+from measuring import facts, imagenet, kept, over_people, photos, repo, to_do
 
 kaggle = data_root()/'asl_alphabet'
 alphabet = 'asl_alphabet' if kaggle.is_dir() else str(photos/'asl-alphabet')
@@ -97,17 +97,18 @@ def as_published():
     write(file, 'as published', (time.time()-begun)/60, dict(arch='dexnet1', epochs=2, lr=.008, opt='plain SGD', bs=64, size=200, seed=42,
         train=len(learn.dls.train_ds)), log=pd.read_csv(out/'log.csv').to_dict('records'))
 
-def enough(out, share, how, arch='small(depth=4)', size=64):
-    "Trains on a share of the pictures until validation accuracy no longer rises, and tests its best epoch on what every share is tested on"
+def enough(out, share, how, size=64, most=16, patience=3):
+    "Fine-tunes a resnet18 on a share of the pictures until nothing more is gained, and tests on what every share is tested on"
     by = dict(frames=FractionSplitter, blocks=partial(BlockSplitter, gap=0))[how]
-    dls = dls_of(thinned(splits['block'], share, by), size=size, bs=32)
-    learn = asl_learner(dls, arch, None, seed=42, path=out, model_dir='.').to_fast()
+    dls = asl_dls(alphabet, thinned(splits['block'], share, by), size=size, bs=32, store=True)
+    learn = asl_learner(dls, 'resnet18', imagenet(), seed=42, path=out, model_dir='.').to_fast()
+    learn.unfreeze()
     begun = time.time()
     with short(learn), learn.no_bar(), learn.no_logging():
-        learn.fit(60, 1e-3, cbs=[EpochSeed(42), EarlyStoppingCallback('accuracy', patience=8), SaveModelCallback('accuracy', fname='best')])
-        seconds,ran = time.time()-begun,len(learn.recorder.values)
+        learn.fit(most, 1e-3, cbs=[EpochSeed(42), EarlyStoppingCallback(patience=patience), SaveModelCallback(fname='best')])
+        seconds,losses = time.time()-begun,[float(o[1]) for o in learn.recorder.values]
         ev = evaluate(learn, dls[2], name='test', progress=False)
-    return dict(share=share, how=how, train=len(dls.train_ds), epochs=ran, seconds=round(seconds, 1), accuracy=ev.accuracy, interval=ev.interval)
+    return dict(share=share, how=how, train=len(dls.train_ds), epochs=losses.index(min(losses))+1, seconds=round(seconds, 1), accuracy=ev.accuracy, interval=ev.interval)
 
 def returns(shares=(.05, .1, .25, .5, .75, 1.)):
     "Test accuracy, time and epochs against the share of pictures, as random frames and as whole blocks"
@@ -117,7 +118,7 @@ def returns(shares=(.05, .1, .25, .5, .75, 1.)):
     for share,how in ((s, h) for s in shares for h in ('frames', 'blocks')):
         if not (one := out/f'{how}-{share}.json').exists(): write_json(one, enough(out, share, how))
     rows = sorted((json.loads(o.read_text()) for o in out.glob('*-*.json')), key=lambda o: (o['how'], o['share']))
-    write(file, 'diminishing returns', sum(o['seconds'] for o in rows)/60, dict(arch='small(depth=4)', size=64, bs=32, lr=1e-3, seed=42, patience=8), rows=rows)
+    write(file, 'diminishing returns', sum(o['seconds'] for o in rows)/60, dict(arch='resnet18', weights='ImageNet', size=64, bs=32, lr=1e-3, seed=42, patience=3), rows=rows)
 
 def tuned(trials=8):
     "The reduced network searched by `asl_tune` on a quarter of the pictures, its winner trained and judged as the others are"
@@ -152,12 +153,12 @@ def speed(n=200):
     write(file, 'latency', (time.time()-begun)/60, dict(size=200, pictures=n, arithmetic='float32'), rows=rows)
 
 def main():
-    "Cheapest first; each piece is kept when it is done, and training goes on from its last epoch"
+    "Each piece is kept when it is done, and training goes on from its last epoch"
     statistics()
     speed()
+    for i,(arch,share,epochs) in plans.items():
+        for split in splits: measure(f'{split} split, DexNet {i}', lambda: dls_of(thinned(splits[split], share)), arch, epochs)
     returns()
-    as_published()
-    for split in splits:
-        for i,(arch,share,epochs) in plans.items(): measure(f'{split} split, DexNet {i}', lambda: dls_of(thinned(splits[split], share)), arch, epochs)
-    tuned()
+    measured_tuned()
     more_people()
+    as_published()
