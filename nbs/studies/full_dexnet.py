@@ -159,6 +159,6 @@ def main():
     for i,(arch,share,epochs) in plans.items():
         for split in splits: measure(f'{split} split, DexNet {i}', lambda: dls_of(thinned(splits[split], share)), arch, epochs)
     returns()
-    measured_tuned()
+    tuned()
     more_people()
     as_published()
