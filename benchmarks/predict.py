@@ -37,13 +37,16 @@ def plain(bundle, size):
 
 def make(arch, size, folder):
     "A bundle with all variants, whatever they lose: the weights are random"
+    import numpy as np
+    from asl_fastai.sets import open_picture
     from asl_fastai.variants import add_variants
     from asl_fastai.data import asl_dls
     from asl_fastai.learner import asl_learner
     dls, path = asl_dls('sample', classes=['A', 'B', 'C', 'V'], size=int(size), bs=16), Path(folder)/f'{arch}-{size}'
     learn = asl_learner(dls, arch, None, seed=0)
     learn.to_bundle(path)
-    add_variants(path, dls.valid.items[:8], [dls.vocab[0]]*8, dls.train.items, limit=100)
+    x = np.stack([open_picture(o, int(size)) for o in dls.train.items[:128]])
+    add_variants(path, x[:8], [dls.vocab[0]]*8, x, limit=100)
     return dict(path=str(path), gflop=gflop_of(learn.model, int(size)), fp32=gflops(__import__('torch').float32), bf16=gflops(__import__('torch').bfloat16))
 
 def answer(bundle, way, size, calls):

@@ -101,8 +101,9 @@ def test_int8_answers_as_fp32_does(tiny, some, tmp_path, runtime):
     from asl_fastai.sets import open_picture, picture_files
     from asl_fastai.variants import quantised
     files = picture_files(some)[::3]
-    (tmp_path/'int8.onnx').write_bytes(quantised(tiny/'bundle'/'model.onnx', files, 48))
-    said = open_graph(tmp_path/'int8.onnx', runtime)(np.stack([open_picture(o, 48) for o in files]))
+    x = np.stack([open_picture(o, 48) for o in files])
+    (tmp_path/'int8.onnx').write_bytes(quantised(tiny/'bundle'/'model.onnx', x))
+    said = open_graph(tmp_path/'int8.onnx', runtime)(x)
     assert (said.argmax(1)==Predictor(tiny/'bundle', 'fp32').probs(files).argmax(1)).mean() > .95
 
 def workers():
