@@ -139,7 +139,7 @@ def _save(folder, scenes, files, size, bar):
     pd.DataFrame(rows, columns=truth_columns).to_csv(table, mode='a', header=not table.exists(), index=False)
     bar.update(len(files))
 
-# %% ../nbs/02_synth.ipynb #9bf499d8
+# %% ../nbs/02_synth.ipynb #3b8a1c4e
 def _begun(folder, choices):
     "Files that were rendered before with the same choices. `FileExistsError` when the folder holds something else"
     note, table = folder/'render.json', folder/'joints.csv'
@@ -148,7 +148,7 @@ def _begun(folder, choices):
         write_json(note, choices)
     if json.loads(note.read_text()) != choices: raise FileExistsError(f'{folder} was rendered with other choices: name a new folder, or remove this one')
     if not table.exists(): return set()
-    known = pd.read_csv(table, keep_default_na=False, dtype=str)
+    known = pd.read_csv(table, keep_default_na=False, dtype=str) if table.stat().st_size else pd.DataFrame(columns=truth_columns)
     whole = known[(known[truth_columns[-1]] != '') & known.file.map(lambda f: (folder/f).exists())].drop_duplicates('file')
     with whole_file(table) as f: whole.to_csv(f, index=False)
     return set(whole.file)

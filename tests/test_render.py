@@ -1,5 +1,5 @@
 "asl_render: sheets, clips and sets, broken off and gone on with, and what it refuses"
-import hashlib, subprocess, time
+import hashlib, shutil, subprocess, time
 
 import pandas as pd, pytest
 from conftest import asl, script
@@ -32,7 +32,12 @@ def test_a_set_that_was_killed_goes_on(tmp_path):
     r.wait()
     assert len(files(killed)) < 160, 'it was done before it was killed: give it more to do'
     asl(*whole, killed)
+    (tmp_path/'begun').mkdir()
+    shutil.copy(killed/'render.json', tmp_path/'begun')
+    (tmp_path/'begun'/'joints.csv').touch()
+    asl(*whole, tmp_path/'begun')
     asl(*whole, tmp_path/'whole')
+    assert files(tmp_path/'begun')==files(tmp_path/'whole')
     assert files(killed)==files(tmp_path/'whole') and len(files(killed))==160
     table = pd.read_csv(killed/'joints.csv')
     assert sorted(table.file)==sorted(files(killed)) and set(table.label)=={'A', 'B'}
