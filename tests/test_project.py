@@ -109,6 +109,13 @@ def test_the_readme_says_what_rendered_hands_are_worth():
     for o in said: assert f'{100*o:.1f} %' in readme, o
     assert there['mean_over_people']['accuracy'] > 10/26 and back['figures']['rendered']['accuracy'] > 10/26
 
+def test_the_readme_tells_of_the_studies_what_they_measured():
+    readme, results = (repo/'README.md').read_text(), repo/'nbs'/'studies'/'results'
+    digits, rows, blocks = (json.loads((results/f'{o}.json').read_text()) for o in ('digits_tracking-students', 'sign_mnist-tuned-all_rows', 'alexnet_abc-blocks'))
+    for name, o in dict(digits_tracking=digits['mean_over_blocks'], sign_mnist=rows['figures']['test']['accuracy'], alexnet_abc=blocks['figures']['test']['accuracy']).items():
+        assert f'{100*o:.1f} %' in next(l for l in readme.splitlines() if l.startswith(f'| [{name}]')), name
+    assert digits['held_out'] > .9 and rows['figures']['test']['accuracy'] > .9
+
 def test_the_readme_says_how_fast_it_is():
     def ways(name): return {o['way']: o for o in json.loads((repo/'benchmarks'/'results'/f'{name}.json').read_text())['rows']}
     readme, train, one = (repo/'README.md').read_text(), ways('train-128'), ways('predict-resnet18-200')

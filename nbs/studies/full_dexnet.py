@@ -108,7 +108,8 @@ def enough(out, share, how, size=64, most=16, patience=3):
         learn.fit(most, 1e-3, cbs=[EpochSeed(42), EarlyStoppingCallback(patience=patience), SaveModelCallback(fname='best')])
         seconds,losses = time.time()-begun,[float(o[1]) for o in learn.recorder.values]
         ev = evaluate(learn, dls[2], name='test', progress=False)
-    return dict(share=share, how=how, train=len(dls.train_ds), epochs=losses.index(min(losses))+1, seconds=round(seconds, 1), accuracy=ev.accuracy, interval=ev.interval)
+    return dict(share=share, how=how, train=len(dls.train_ds), epochs=losses.index(min(losses))+1, seconds=round(seconds, 1),
+        accuracy=ev.accuracy, interval=ev.interval)
 
 def returns(shares=(.05, .1, .25, .5, .75, 1.)):
     "Test accuracy, time and epochs against the share of pictures, as random frames and as whole blocks"
