@@ -5,15 +5,11 @@ from asl_fastai.data import asl_dls, leak_report, scaled_counts, training_files
 from asl_fastai.epochs import EpochWeights, epoch_learner
 from asl_fastai.evaluate import evaluate
 from asl_fastai.learner import Checkpoints, EpochLog, EpochSeed, asl_learner
-from asl_fastai.sets import data_root, label_of, picture_files
+from asl_fastai.sets import label_of, picture_files
 from fastai.vision.all import *
-from measuring import keep, over_people, photos, repo, to_do
+from measuring import keep, over_people, repo, strangers, to_do, whole_or
 
 classes,published,epochs = list('ABC'),(2000, 750, 250),50
-
-def kaggle():
-    "Kaggle's set where it is, else its frames among the photographs"
-    return 'asl_alphabet' if (data_root()/'asl_alphabet').is_dir() else str(photos/'asl-alphabet')
 
 def splits(data):
     "How the frames are shared: counts a class after a shuffle, and blocks in the same shares"
@@ -36,13 +32,13 @@ def judge(out, dls):
     "The separate test: the epoch of the lowest validation loss, reloaded, on the test part and on other people"
     epoch = int(pd.read_csv(out/'log.csv').valid_loss.idxmin())+1
     learn = epoch_learner(out/'weights', epoch, dls)
-    people = {o.name: of_classes(o) for o in [*(photos/'people'/f'p{i}' for i in range(1, 9)), photos/'massey']}
+    people = {o.name: of_classes(o) for o in strangers}
     sets = {'validation': dls.valid, 'test': dls[2], **people}
     return epoch,{k: evaluate(learn, o, name=k, progress=False).to_dict() for k,o in sets.items()}
 
 def main():
     "Two runs: shuffled as published, and by blocks of frames"
-    for run,(kind,parts) in splits(data := kaggle()).items():
+    for run,(kind,parts) in splits(data := whole_or('asl_alphabet', 'asl-alphabet')).items():
         if not (file := to_do('alexnet_abc', run)): continue
         start,out = time.time(),repo/'runs'/'studies'/file.stem
         learn = train(data, kind, parts, out)

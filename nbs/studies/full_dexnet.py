@@ -8,15 +8,13 @@ from asl_fastai.learner import Checkpoints, EpochLog, EpochSeed, asl_learner, fi
 from asl_fastai.machine import write_json
 from asl_fastai.models import find_network
 from asl_fastai.runs import augment_tfms, optimisers
-from asl_fastai.sets import data_root, find_set, label_of, open_picture, parts_of, picture_files
+from asl_fastai.sets import find_set, label_of, open_picture, parts_of, picture_files
 from asl_fastai.store import store_of
 from asl_fastai.views import TrainScores
 from fastai.vision.all import *
-from measuring import facts, imagenet, kept, over_people, photos, repo, to_do
+from measuring import facts, imagenet, kept, over_people, photos, repo, strangers, to_do, whole_or
 
-kaggle = data_root()/'asl_alphabet'
-alphabet = 'asl_alphabet' if kaggle.is_dir() else str(photos/'asl-alphabet')
-strangers = [*(photos/'people'/f'p{i}' for i in range(1, 9)), photos/'massey']
+alphabet = whole_or('asl_alphabet', 'asl-alphabet')
 published = dict(mean=[.5119, .5042, .5128], std=[.2499, .2398, .2451])
 splits = dict(random=FractionSplitter((.7, .2, .1)), block=BlockSplitter((.7, .2, .1)))
 plans = {1: ('dexnet1', 1, 3), 2: ('dexnet2', 1, 4), 3: ('dexnet1', .5, 5)} # Network, share of the training part, epochs: three tenths of 10, 12, 17

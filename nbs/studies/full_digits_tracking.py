@@ -8,14 +8,14 @@ from asl_fastai.evaluate import evaluate
 from asl_fastai.learner import EpochSeed, asl_learner
 from asl_fastai.machine import write_json
 from asl_fastai.runs import RunConfig
-from asl_fastai.sets import data_root, digits
+from asl_fastai.sets import digits
 from asl_fastai.track import need_optuna
 from asl_fastai.tune import best_config, search, space_of
 from fastai.vision.all import *
-from measuring import facts, kept, photos, repo, to_do
+from measuring import facts, kept, repo, to_do, whole_or
 
 work = repo/'runs'/'studies'/'digits_tracking'
-data = 'asl_digits' if (data_root()/'asl_digits').is_dir() else str(photos/'sign-language-digits')
+data = whole_or('asl_digits', 'sign-language-digits')
 last = 4 # The block of students, of five, on which nothing is chosen
 
 def turned():

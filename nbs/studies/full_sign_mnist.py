@@ -6,11 +6,11 @@ from asl_fastai.data import alike, leak_report
 from asl_fastai.evaluate import evaluate
 from asl_fastai.learner import Checkpoints, EpochLog, EpochSeed
 from asl_fastai.runs import RunConfig, run_dls, run_learner
-from asl_fastai.sets import data_root, parts_of
+from asl_fastai.sets import find_set, parts_of
 from asl_fastai.tune import best_config, search
 from asl_fastai.views import TrainScores
 from fastai.vision.all import *
-from measuring import keep, photos, repo, result, to_do
+from measuring import keep, repo, result, to_do, whole_or
 
 patience = 5 # Epochs without a lower validation loss after which training stops
 published = RunConfig(arch='small(depth=3, width=32, dropout=0.2)', weights=None, split='random', epochs=20, lr=1e-3, bs=64, size=28, seed=42)
@@ -56,8 +56,7 @@ def one_cycle(cfg): return lambda learn, cbs: learn.fit_one_cycle(cfg.epochs, cf
 
 def main():
     "Two untuned runs, the search, the winner with more or less augmentation, and the best of these on all rows"
-    named = data_root()/'sign_mnist'
-    base = replace(published, data=[str(named if named.is_dir() else photos/'sign-mnist')])
+    base = replace(published, data=[str(find_set(whole_or('sign_mnist', 'sign-mnist')))])
     for run,cfg in {'as published': base, 'copies together': replace(base, split='alike')}.items():
         if file := to_do('sign_mnist', run): measure(run, cfg, lambda cfg, out: stopped_early(cfg, out, one_rate), file)
     study = search(replace(base, arch='small', split='alike', fraction=.25, epochs=5), trials, 'sign_mnist', repo/'runs'/'studies'/'sign_mnist.db', space)

@@ -7,7 +7,7 @@ from asl_fastai.learner import Checkpoints, EpochLog, EpochSeed, asl_learner
 from asl_fastai.sets import letters
 from asl_fastai.synth import draw, portrait, render_set
 from fastai.vision.all import *
-from measuring import imagenet, keep, over_people, photos, repo, to_do
+from measuring import imagenet, keep, over_people, photos, repo, strangers, to_do
 
 class Webcam(RandTransform):
     "Softness and noise of its own for each picture of a batch"
@@ -48,7 +48,7 @@ def main():
     folder = repo/'runs'/'studies'
     rendered, unseen = (render_set(folder/f'rendered-{n}', list(letters), n, size=128, seed=s) for n,s in ((400, 1), (40, 2)))
     shown = portraits(folder/'portraits', 20)
-    people = {o.name: o for o in [*(photos/'people'/f'p{i}' for i in range(1, 9)), photos/'massey']}
+    people = {o.name: o for o in strangers}
     both = {'rendered to photographs': ([rendered], people),
         'photographs to rendered': ([*people.values(), photos/'asl-alphabet'], dict(rendered=unseen, portraits=shown))}
     sizes = {96: (8, 1e-3), 128: (2, 4e-4)} # Pixels: epochs and learning rate

@@ -9,11 +9,13 @@ from asl_fastai.evaluate import compare
 from asl_fastai.learner import find_weights
 from asl_fastai.machine import processor, write_json
 from asl_fastai.runs import run_dls, train_run
+from asl_fastai.sets import data_root
 
 here = Path(__file__).resolve().parent
 repo = here.parent.parent
 photos = Path(os.environ.get('ASL_PHOTOS', repo.parent/'shared'/'data'))
 weights_file = photos.parent/'weights'/'resnet18_pqf_fp16.pth.xz'
+strangers = [*(photos/'people'/f'p{i}' for i in range(1, 9)), photos/'massey'] # Whom studies judge on
 
 def commit(): return subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=repo, capture_output=True, text=True).stdout.strip()
 
@@ -22,6 +24,10 @@ def facts(**kwargs):
     return dict(kwargs, processor=processor(), commit=begun, date=time.strftime('%Y-%m-%d'), versions={o: version(o) for o in ('torch', 'torchvision', 'fastai')})
 
 begun = commit() # When the code was loaded, not when the measuring ends
+
+def whole_or(name, folder):
+    "A set by its name where it is in the data folder, else the copy among the photographs"
+    return name if (data_root()/name).is_dir() else str(photos/folder)
 
 def imagenet(arch='resnet18'):
     "Weights to start from: ImageNet's, from the net or from the file"
