@@ -68,27 +68,30 @@ def small(
     head = [[nn.Linear(i, o), nn.ReLU(), nn.Dropout(dropout)] for i,o in zip(wide, wide[1:])]
     return nn.Sequential(Fits('small', size), *([Grey()]*grey), *sum(pairs, []), nn.Flatten(), *sum(head, []), nn.Linear(wide[-1], n_out))
 
-# %% ../nbs/05_models.ipynb #7ae01ad4
-def _he(net):
-    "The network with first weights for ReLU (He et al. 2015)"
-    for o in net:
-        if not isinstance(o, (nn.Conv2d, nn.Linear)): continue
+# %% ../nbs/05_models.ipynb #b6e49802
+def _centred(net):
+    "The network with first weights for ReLU (He et al. 2015) that add up to nothing in each filter, and a last layer of zeros"
+    layers = [o for o in net if isinstance(o, (nn.Conv2d, nn.Linear))]
+    for o in layers:
         nn.init.kaiming_normal_(o.weight, nonlinearity='relu')
+        o.weight.data -= o.weight.data.flatten(1).mean(1).view(-1, *[1]*(o.weight.ndim-1))
         nn.init.zeros_(o.bias)
+    nn.init.zeros_(layers[-1].weight)
     return net
 
 def dexnet(
     which:int, # 1: dense layers of 512 and 256; 2: of 128 and 64
     n_out:int=29, # Classes
+    dropout:float=.5, # Share of numbers dropped in the head, in [0, 1)
 ) -> nn.Sequential: # From pictures (n, 3, 200, 200) to scores (n, n_out)
     "The network of the DexNet study. `ValueError` when there is no such iteration"
     wide = {1: (512, 256), 2: (128, 64)}.get(which)
     if not wide: raise ValueError(f'There is no dexnet({which!r}): choose 1 or 2 (the third iteration trained 1 on half of the pictures)')
     def conv(i, o, k, stride=1, pool=False):
         return [nn.Conv2d(i, o, k, stride, padding=2), nn.ReLU(), *([nn.MaxPool2d(3, 2)] if pool else [])]
-    return _he(nn.Sequential(Fits(f'dexnet{which}', 200, range(191, 223)), *conv(3, 96, 11, 4, True), *conv(96, 256, 5, 1, True), *conv(256, 384, 3),
-        *conv(384, 384, 3), *conv(384, 256, 3, 1, True), nn.Flatten(), nn.Linear(256*8*8, wide[0]), nn.ReLU(), nn.Dropout(),
-        nn.Linear(*wide), nn.Dropout(), nn.Linear(wide[1], n_out)))
+    return _centred(nn.Sequential(Fits(f'dexnet{which}', 200, range(191, 223)), *conv(3, 96, 11, 4, True), *conv(96, 256, 5, 1, True), *conv(256, 384, 3),
+        *conv(384, 384, 3), *conv(384, 256, 3, 1, True), nn.Flatten(), nn.Linear(256*8*8, wide[0]), nn.ReLU(), nn.Dropout(dropout),
+        nn.Linear(*wide), nn.Dropout(dropout), nn.Linear(wide[1], n_out)))
 
 # %% ../nbs/05_models.ipynb #7d3435bb
 def alexnet_bn(

@@ -16,10 +16,12 @@ from .runs import *
 from .sets import *
 from .track import *
 
-# %% ../nbs/09b_tune.ipynb #9e98da0b
+# %% ../nbs/09b_tune.ipynb #c03d524e
 _always = dict(lr=dict(low=1e-4, high=1e-1, log=True), opt=[*optimisers], augment=dict(low=0., high=1.))
 _shapes = dict(small=dict(depth=dict(low=1, high=4), width=[8, 16, 32], kernel=[3, 5, 7], twice=[False, True], pool=['max', 'stride'],
-    layers=dict(low=1, high=2), dense=[64, 128, 256], dropout=dict(low=0., high=.5), batch_norm=[False, True]))
+    layers=dict(low=1, high=2), dense=[64, 128, 256], dropout=dict(low=0., high=.5), batch_norm=[False, True]),
+    dexnet1=dict(dropout=dict(low=0., high=.5)), dexnet2=dict(dropout=dict(low=0., high=.5)))
+_slow = dict(lr=dict(low=3e-5, high=1e-3, log=True), opt=['adam', 'rmsprop']) # For eight layers without normalisation
 _sizes = dict(small=[32, 64], dexnet1=[200], dexnet2=[200], alexnet_bn=[224])
 
 def space_of(
@@ -27,7 +29,7 @@ def space_of(
     sizes:list|None=None, # Sides of the pictures to try, in pixels; None: those that suit it
 ) -> dict: # As `open_study` takes it
     "What a search over a network tries"
-    return {**_always, **_shapes.get(arch, {}), 'size': sizes or _sizes.get(arch, [64, 96, 128])}
+    return {**_always, **(_slow if arch in ('dexnet1', 'dexnet2') else {}), **_shapes.get(arch, {}), 'size': sizes or _sizes.get(arch, [64, 96, 128])}
 
 # %% ../nbs/09b_tune.ipynb #95aa01c6
 def at_point(

@@ -17,7 +17,7 @@ from measuring import facts, imagenet, kept, over_people, photos, repo, stranger
 alphabet = whole_or('asl_alphabet', 'asl-alphabet')
 published = dict(mean=[.5119, .5042, .5128], std=[.2499, .2398, .2451])
 splits = dict(random=FractionSplitter((.7, .2, .1)), block=BlockSplitter((.7, .2, .1)))
-plans = {1: ('dexnet1', 1, 3), 2: ('dexnet2', 1, 4), 3: ('dexnet1', .5, 5)} # Network, share of the training part, epochs: three tenths of 10, 12, 17
+plans = {1: ('dexnet1', 1, 10), 2: ('dexnet2', 1, 12), 3: ('dexnet1', .5, 17)} # Network, share of the training part, epochs
 folder = repo/'runs'/'studies'
 
 def thinned(splitter, share, by=FractionSplitter):
@@ -41,11 +41,19 @@ def short(learn):
     "bfloat16 for what looks on, too, where training computes in it"
     return torch.autocast('cpu', torch.bfloat16, enabled=learn.fast=='bf16')
 
-def train(out, dls, arch, epochs, lr=5e-4, opt='adam'):
+class GrowingDropout(Callback):
+    "Dropout that grows from nothing to what the network was made with in the first half of training (Morerio et al. 2017)"
+    def before_fit(self): self.drops = [(o, o.p) for o in self.model.modules() if isinstance(o, nn.Dropout)]
+    def before_epoch(self):
+        for o,p in self.drops: o.p = p*min(1, 2*self.epoch/self.n_epoch)
+    def after_fit(self):
+        for o,p in self.drops: o.p = p
+
+def train(out, dls, arch, epochs, lr=2e-4, opt='adam'):
     "One cycle (Smith 2018) that goes on from `out`, every epoch scored on training and validation part"
     out.mkdir(parents=True, exist_ok=True)
     learn = asl_learner(dls, arch, None, seed=42, opt_func=optimisers[opt], path=out, model_dir='.').to_fast()
-    with short(learn): learn.fit_one_cycle(epochs, lr, cbs=[EpochSeed(42), TrainScores(), EpochLog(out/'log.csv'), Checkpoints(out)])
+    with short(learn): learn.fit_one_cycle(epochs, lr, cbs=[EpochSeed(42), GrowingDropout(), TrainScores(), EpochLog(out/'log.csv'), Checkpoints(out)])
     return learn
 
 def judge(learn, tests=strangers):
@@ -119,13 +127,13 @@ def returns(shares=(.05, .1, .25, .5, .75, 1.)):
     rows = sorted((json.loads(o.read_text()) for o in out.glob('*-*.json')), key=lambda o: (o['how'], o['share']))
     write(file, 'diminishing returns', sum(o['seconds'] for o in rows)/60, dict(arch='resnet18', weights='ImageNet', size=64, bs=32, lr=1e-3, seed=42, patience=3), rows=rows)
 
-def tuned(trials=8):
-    "The reduced network searched by `asl_tune` on a quarter of the pictures, its winner trained and judged as the others are"
+def tuned(trials=6):
+    "The reduced network searched by `asl_tune` on half of the pictures, its winner trained and judged as the others are"
     best = folder/'dexnet2-search.json'
-    if not best.exists(): asl_tune(data=[alphabet], arch='dexnet2', trials=trials, epochs=3, fraction=.25, split='block', parts='.7,.2,.1', bs=16,
+    if not best.exists(): asl_tune(data=[alphabet], arch='dexnet2', trials=trials, epochs=4, fraction=.5, split='block', parts='.7,.2,.1', bs=16,
         weights='none', study='dexnet2', storage=str(folder/'dexnet.db'), out=str(best))
     cfg = json.loads(best.read_text())['config']
-    measure('tuned', lambda: dls_of(splits['block'], augment=cfg['augment']), cfg['arch'], 4, lr=cfg['lr'], opt=cfg['opt'])
+    measure('tuned', lambda: dls_of(splits['block'], augment=cfg['augment']), cfg['arch'], 12, lr=cfg['lr'], opt=cfg['opt'])
 
 def more_people():
     "As many pictures as the alphabet's training part has, of one person and of eight, judged on two who are in neither"
@@ -134,7 +142,7 @@ def more_people():
     def _dls(data):
         total = sum(len(picture_files(o)) for o in data)
         return dls_of(thinned(FractionSplitter((.7, .2, .1)), min(1, n/(.7*total))), data=[str(o) for o in data], augment=.5)
-    measure('more people', lambda: _dls(both), 'dexnet2', 4, tests=strangers[6:8])
+    measure('more people', lambda: _dls(both), 'dexnet2', 12, tests=strangers[6:8])
 
 def speed(n=200):
     "Single pictures from file to answer, and batches of 64 without decoding; speed does not depend on the weights"
