@@ -41,6 +41,15 @@ def short(learn):
     "bfloat16 for what looks on, too, where training computes in it"
     return torch.autocast('cpu', torch.bfloat16, enabled=learn.fast=='bf16')
 
+class ShortLooks(Callback):
+    "`short` wherever a part is scored. Never around a whole fit: autocast keeps its first copy of the weights until it ends"
+    order = Recorder.order+20
+    def before_fit(self): self.open = []
+    def before_validate(self):
+        self.open.append(short(self.learn))
+        self.open[-1].__enter__()
+    def after_validate(self): self.open.pop().__exit__(None, None, None)
+
 class GrowingDropout(Callback):
     "Dropout that grows from nothing to what the network was made with in the first half of training (Morerio et al. 2017)"
     def before_fit(self): self.drops = [(o, o.p) for o in self.model.modules() if isinstance(o, nn.Dropout)]
@@ -53,7 +62,7 @@ def train(out, dls, arch, epochs, lr=2e-4, opt='adam'):
     "One cycle (Smith 2018) that goes on from `out`, every epoch scored on training and validation part"
     out.mkdir(parents=True, exist_ok=True)
     learn = asl_learner(dls, arch, None, seed=42, opt_func=optimisers[opt], path=out, model_dir='.').to_fast()
-    with short(learn): learn.fit_one_cycle(epochs, lr, cbs=[EpochSeed(42), GrowingDropout(), TrainScores(), EpochLog(out/'log.csv'), Checkpoints(out)])
+    learn.fit_one_cycle(epochs, lr, cbs=[EpochSeed(42), GrowingDropout(), ShortLooks(), TrainScores(), EpochLog(out/'log.csv'), Checkpoints(out)])
     return learn
 
 def judge(learn, tests=strangers):
@@ -99,7 +108,7 @@ def as_published():
     learn = asl_learner(dls_of(splits['random'], bs=64), 'dexnet1', None, seed=42, opt_func=SGD, path=out, model_dir='.').to_fast()
     learn.model.apply(lambda o: o.reset_parameters() if hasattr(o, 'reset_parameters') else None)
     begun = time.time()
-    with short(learn): learn.fit(2, .008, wd=0, cbs=[EpochSeed(42), EpochLog(out/'log.csv'), Checkpoints(out)])
+    learn.fit(2, .008, wd=0, cbs=[EpochSeed(42), ShortLooks(), EpochLog(out/'log.csv'), Checkpoints(out)])
     write(file, 'as published', (time.time()-begun)/60, dict(arch='dexnet1', epochs=2, lr=.008, opt='plain SGD', bs=64, size=200, seed=42,
         train=len(learn.dls.train_ds)), log=pd.read_csv(out/'log.csv').to_dict('records'))
 
@@ -110,10 +119,10 @@ def enough(out, share, how, size=64, most=16, patience=3):
     learn = asl_learner(dls, 'resnet18', imagenet(), seed=42, path=out, model_dir='.').to_fast()
     learn.unfreeze()
     begun = time.time()
-    with short(learn), learn.no_bar(), learn.no_logging():
-        learn.fit(most, 1e-3, cbs=[EpochSeed(42), EarlyStoppingCallback(patience=patience), SaveModelCallback(fname='best')])
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(most, 1e-3, cbs=[EpochSeed(42), ShortLooks(), EarlyStoppingCallback(patience=patience), SaveModelCallback(fname='best')])
         seconds,losses = time.time()-begun,[float(o[1]) for o in learn.recorder.values]
-        ev = evaluate(learn, dls[2], name='test', progress=False)
+        with short(learn): ev = evaluate(learn, dls[2], name='test', progress=False)
     return dict(share=share, how=how, train=len(dls.train_ds), epochs=losses.index(min(losses))+1, seconds=round(seconds, 1),
         accuracy=ev.accuracy, interval=ev.interval)
 
