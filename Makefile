@@ -1,7 +1,7 @@
 # make run      sets everything up, trains on the sample and judges the model on hands it has never seen
 #               make run DATA=asl_alphabet            Kaggle's 87,000 pictures, or a folder of yours
 #               make run DATA=... TEST="a b" WEIGHTS=FILE ARGS="--epochs 2"
-# make app      shows the newest model, or MODEL=BUNDLE, as a page in the browser, at PORT=8501
+# make app      shows the starter model, or MODEL=BUNDLE, as a page in the browser, at PORT=8501
 # make test     sets everything up and runs every test
 # make bench    measures speed and memory here, the short way (benchmarks/; KEEP=1 keeps the figures that the docs show)
 # make studies  runs the studies at full size (STUDY=name for one), into nbs/studies/results

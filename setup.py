@@ -15,4 +15,4 @@ scripts = dict(console_scripts=cfg['console_scripts'].split(), nbdev=[f'{cfg["li
 setup(version=cfg['version'], description=cfg['description'], license=cfg['license'], keywords=cfg['keywords'].split(),
     long_description=readme, long_description_content_type='text/markdown', author=cfg['author'], author_email=cfg['author_email'],
     classifiers=['Programming Language :: Python :: 3', 'Intended Audience :: Science/Research'], python_requires=f'>={cfg["min_python"]}',
-    packages=[cfg['lib_name']], install_requires=cfg['requirements'].split(), extras_require=extras, entry_points=scripts)
+    packages=[cfg['lib_name']], package_data={cfg['lib_name']: ['starter/*']}, install_requires=cfg['requirements'].split(), extras_require=extras, entry_points=scripts)

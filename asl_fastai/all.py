@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['rooms']
 
-# %% ../nbs/13_all.ipynb #88c15111
+# %% ../nbs/13_all.ipynb #cab6eecd
 from importlib import import_module
 from .machine import *
 from .fetch import *
@@ -19,9 +19,12 @@ from .raster import *
 from .scenes import *
 from .drawing import *
 from .synth import *
+from .negatives import *
 from .store import *
 from .batches import *
 from .data import *
+from .augment import *
+from .sources import *
 from .models import *
 from .fast import *
 from .card import *
@@ -37,12 +40,15 @@ from .distributed import *
 from .views import *
 from .epochs import *
 from .evaluate import *
+from .confidence import *
+from .recipes import *
 from .runs import *
+from .generalise import *
 from .track import *
 from .tune import *
 from .app import *
 from .cli import *
 
-# %% ../nbs/13_all.ipynb #7bb47fa7
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch rows arrays sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed views epochs evaluate runs track tune app cli'.split()]
+# %% ../nbs/13_all.ipynb #afa991df
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch rows arrays sets doctor hands skin raster scenes drawing synth negatives store batches data augment sources models fast card engines jobs variants bundle cluster learner scores report distributed views epochs evaluate confidence recipes runs generalise track tune app cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]

@@ -76,14 +76,15 @@ def show_picture(
     right.markdown(sentence)
     for label,prob in p.top(): right.progress(min(prob, 1.), f'**{label}** {scores.percent(prob)}')
 
-# %% ../nbs/11_app.ipynb #3836d73b
+# %% ../nbs/11_app.ipynb #cc36ecfc
 def card_facts(
     card:dict, # What a bundle's `card.json` says
 ) -> dict: # Words to words
     "What is worth knowing of a model"
     names = ', '.join(Path(o).name for o in card['trained_on']) or 'not known'
+    said = {title: card[k] if isinstance(card[k], str) else '; '.join(card[k]) for k,title in bundle.card_notes.items() if k in card}
     return {'Answers': ' '.join(card['classes']), 'Network': f"{card['architecture']}, {card['preprocessing']['size']}x{card['preprocessing']['size']} pixels",
-        'Learned from': names + (f", {card['pictures']:,} pictures" if 'pictures' in card else '')}
+        'Learned from': names + (f", {card['pictures']:,} pictures" if 'pictures' in card else ''), **said}
 
 def card_scores(
     card:dict, # What a bundle's `card.json` says
@@ -108,15 +109,15 @@ def _stamp(path): return [(o.name, o.stat().st_mtime_ns, o.stat().st_size) for o
 
 def _loaded(path, stamp): return bundle.Predictor(path)
 
-# %% ../nbs/11_app.ipynb #980752e6
+# %% ../nbs/11_app.ipynb #cce546ac
 def chosen_model(
     home:Path|str='.', # Folder that `model` is looked for in
 ) -> Path: # A bundle, or at least a folder
-    "The bundle to show: `ASL_MODEL`, else model/ in `home`. `FileNotFoundError` when there is no such folder"
+    "The bundle to show: `ASL_MODEL`, else model/ in `home`, else the one that comes with the library. `FileNotFoundError` when `ASL_MODEL` names no folder"
     path = Path(os.getenv('ASL_MODEL') or Path(home)/'model')
     if path.is_dir(): return path
-    raise FileNotFoundError(f'There is no model at {path}: copy a bundle (runs/<name>/bundle) there, or name its folder in ASL_MODEL; '
-        'a starter model comes with a later version')
+    if not os.getenv('ASL_MODEL'): return bundle.starter_bundle
+    raise FileNotFoundError(f'There is no model at {path}, which ASL_MODEL names: name the folder of a bundle there (runs/<name>/bundle)')
 
 # %% ../nbs/11_app.ipynb #c487f185
 def draw_page(

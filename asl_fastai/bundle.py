@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Prediction', 'Predictor', 'write_bundle', 'Bundle', 'load_bundle']
 
-# %% ../nbs/06_bundle.ipynb #096dc457
+# %% ../nbs/06_bundle.ipynb #17a1f784
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from fastcore.basics import patch
 from tqdm import tqdm
 from .machine import ahead
-from .sets import walk_pictures
+from .sets import moving_letters, walk_pictures
 from .card import *
 from .engines import open_graph, pick_precision, pick_runtime
 from .jobs import label_shards, run_job
@@ -32,13 +32,13 @@ class Prediction:
     def top(self, n:int=5)->list: return list(self.probs.items())[:n]
     def __repr__(self): return f'{self.label} ({self.confidence:.1%})'
 
-# %% ../nbs/06_bundle.ipynb #b11494e7
+# %% ../nbs/06_bundle.ipynb #6fbf9169
 def _many(o): return isinstance(o, (list, tuple)) or getattr(o, 'ndim', 3)==4
 
 class Predictor:
     "A bundle, ready to answer"
     def __init__(self,
-        bundle:Bundle|Path|str, # A bundle, or the folder of one
+        bundle:Bundle|Path|str='starter', # A bundle, the folder of one, or 'starter', which comes with the library
         precision:str='auto', # fp32, bf16, int8, or auto: the shortest that the bundle offers and the processor has instructions for
         runtime:str='auto', # onnxruntime, openvino, or auto: OpenVINO where it is installed
     ):
@@ -86,14 +86,21 @@ class Predictor:
 
     def __call__(self, o): return self.predict_batch(o) if _many(o) else self.predict(o)
 
+    def note(self,
+        p:Prediction, # An answer
+    ) -> str: # Empty when there is nothing to say
+        "What must be said with an answer: that the model is not sure, or that a still cannot show the sign"
+        unsure = [f'not sure, below {self.card["threshold"]:.2f}'] if p.confidence<self.card['threshold'] else []
+        return '; '.join(unsure+([f'{p.label} is a movement, which a still picture cannot show'] if p.label in moving_letters else []))
+
     def seen(self,
         hashes:list, # 64-bit hashes from `content_hash`
     ) -> np.ndarray: # bool, one a hash
         "Which of these pictures the model was trained on"
         return np.isin(np.asarray(hashes, dtype=np.uint64), self.bundle.seen())
 
-# %% ../nbs/06_bundle.ipynb #6e065d00
-def _row(path, p): return [path, p.label, f'{p.confidence:.4f}', ' '.join(f'{k}:{v:.4f}' for k,v in p.top(5)), '']
+# %% ../nbs/06_bundle.ipynb #788f76a2
+def _row(path, p, note): return [path, p.label, f'{p.confidence:.4f}', ' '.join(f'{k}:{v:.4f}' for k,v in p.top(5)), note]
 
 @patch
 def rows(self:Predictor,
@@ -107,7 +114,9 @@ def rows(self:Predictor,
     for batch,found in ahead(opened, paths, bs):
         good = [o for o in found if not isinstance(o, str)]
         answers = iter(self._graph(np.stack(good)) if good else ())
-        for path,o in zip(batch, found): yield [path, '', '', '', o] if isinstance(o, str) else _row(path, self._prediction(next(answers)))
+        for path,o in zip(batch, found):
+            if isinstance(o, str): yield [path, '', '', '', o]
+            else: yield _row(path, p := self._prediction(next(answers)), self.note(p))
 
 # %% ../nbs/06_bundle.ipynb #776145f6
 @patch(as_prop=True)

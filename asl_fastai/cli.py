@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Names', 'Required', 'one_sentence', 'asl_datasets', 'asl_doctor', 'asl_train', 'asl_tune', 'next_run', 'asl_run',
-           'asl_evaluate', 'newest_bundle', 'asl_predict', 'asl_app', 'signs_in', 'asl_render']
+           'asl_evaluate', 'asl_predict', 'asl_app', 'signs_in', 'asl_render']
 
 # %% ../nbs/12_cli.ipynb #db1ed360
 import csv, functools, sys, time, traceback
@@ -85,15 +85,16 @@ def _config(data, test, parts, classes, lr, weights, group, **kwargs):
     return RunConfig(data=data, test=test or [], parts=_numbers(parts), classes=classes.split(',') if classes else None, lr=_lr(lr),
         weights=None if weights=='none' else weights, **kwargs)
 
-# %% ../nbs/12_cli.ipynb #b1d28689
+# %% ../nbs/12_cli.ipynb #df6fb7c8
 Names = Annotated[str, dict(nargs='+', opt=True, metavar='NAME|FOLDER|CSV')]
 Required = Annotated[str, dict(opt=True, required=True)]
 
 @call_parse
 @one_sentence
 def asl_train(
-    data:Annotated[str, dict(nargs='+', opt=True, required=True, metavar='NAME|FOLDER|CSV')], # Sets, folders of pictures, or CSV files of letters, to train on
     out:Required, # Folder for the run: bundle/, config.json, log.csv, report.html, evaluation.json, evaluation-SET.json
+    data:Names=None, # Sets, folders of pictures or of sets, or CSV files of letters, to train on; a recipe knows where to begin
+    recipe:str=None, # stranger (the best for people never seen) or starter (small, free to give away): fixes everything but data, test, weights, bs, seed and fast
     test:Names=None, # Sets, folders, or CSV files, to judge on afterwards
     split:str='auto', # auto (signer, else frames, else random), random, block, group, alike, fractions or counts
     parts:str=None, # 0.7,0.2,0.1 (fractions) or 2000,750,rest (pictures a class)
@@ -116,9 +117,11 @@ def asl_train(
     debug:bool=False, # Show the traceback of an error?
 ):
     "Fine-tunes a network on pictures of signs, judges it, and leaves everything about it in one folder"
-    cfg = _config(data, test, parts, classes, lr, weights, group, split=split, fraction=fraction, epochs=epochs, bs=bs, size=size, seed=seed, arch=arch,
+    if not (data or recipe): raise ValueError('There is nothing to train on: name sets or folders with --data, or a --recipe')
+    cfg = _config(data or [], test, parts, classes, lr, weights, group, split=split, fraction=fraction, epochs=epochs, bs=bs, size=size, seed=seed, arch=arch,
         fast=fast, opt=opt, augment=augment, freeze_bn=freeze_bn, progressive=progressive)
-    from asl_fastai.runs import train_run, headline
+    from asl_fastai.runs import follow_recipe, train_run, headline
+    if recipe: cfg = follow_recipe(cfg, recipe)
     if evs := train_run(cfg, out, resume=resume): print(headline(evs))
 
 # %% ../nbs/12_cli.ipynb #fc2e340f
@@ -195,7 +198,7 @@ def asl_run(
     evs = train_run(cfg, out, pictures=not no_pictures)
     if evs: print(f'\n{headline(evs)}\n\n{out}/report.html  the page to look at\n{out}/bundle       the model, for asl_predict and asl_evaluate')
 
-# %% ../nbs/12_cli.ipynb #e023fefc
+# %% ../nbs/12_cli.ipynb #d2b3bda1
 def _label_func(kind):
     from asl_fastai.sets import class_of, folder_label, label_of
     funcs = dict(auto=None, folder=lambda o: class_of(folder_label(o)) or folder_label(o), name=lambda o: label_of(Path(o).name))
@@ -205,8 +208,8 @@ def _label_func(kind):
 @call_parse
 @one_sentence
 def asl_evaluate(
-    model:Required, # A bundle, as asl_train leaves it
     images:Annotated[str, dict(opt=True, required=True, metavar='NAME|FOLDER|CSV')], # Set, folder or CSV file to judge on
+    model:str='starter', # A bundle, as asl_train leaves it (default: the one that comes with the library)
     label:str='auto', # Where labels stand: folder, name, or auto (the folder if it is a class, else the name)
     json:str=None, # File for all figures
     html:str=None, # File for a page to look at and send on
@@ -223,15 +226,6 @@ def asl_evaluate(
     if json: write_json(json, ev.to_dict())
     if html: ev.to_html(html, pictures=not no_pictures)
     print(ev)
-
-# %% ../nbs/12_cli.ipynb #20b27a04
-def newest_bundle(
-    runs:Path|str='runs', # Folder of all runs
-) -> Path: # The bundle written last
-    "The bundle of the newest run. `FileNotFoundError` when there is none"
-    found = sorted(Path(runs).glob('*/bundle/card.json'), key=lambda o: o.stat().st_mtime)
-    if not found: raise FileNotFoundError(f'There is no bundle below {runs}/: name one with --model, or make one with asl_run')
-    return found[-1].parent
 
 # %% ../nbs/12_cli.ipynb #4cc16677
 def _labeller(engine, predictor):
@@ -251,12 +245,12 @@ def _printed(rows):
     for n,o in enumerate(rows, 1): table.writerow(o)
     return n
 
-# %% ../nbs/12_cli.ipynb #6ffe4a63
+# %% ../nbs/12_cli.ipynb #4ce1ed2a
 @call_parse
 @one_sentence
 def asl_predict(
     *paths:str, # Pictures, or folders of them
-    model:str=None, # A bundle (default: that of the newest run)
+    model:str='starter', # A bundle, such as runs/NAME/bundle (default: the one that comes with the library)
     out:str=None, # CSV file (default: the terminal); what is unfinished there is finished
     engine:str='local', # local, or ray: the cluster at RAY_ADDRESS, or one on this machine
     debug:bool=False, # Show the traceback of an error?
@@ -268,24 +262,24 @@ def asl_predict(
     if not paths: raise ValueError('No pictures: name some, or a folder of them')
     if engine!='local' and not out: raise ValueError(f'--engine {engine} needs --out FILE: its workers write there')
     if out: _writable(out)
-    files,predictor = pictures_in(paths),Predictor(model or newest_bundle())
+    files,predictor = pictures_in(paths),Predictor(model)
     label = _labeller(engine, predictor)
     started = time.perf_counter()
     n = run_job(out, paths, predictor.name, label) if out else _printed(predictor.rows(files))
     print(f'{n:,} pictures, {n/(time.perf_counter()-started):,.0f} pictures/s, {started-began:.2f} s to start', file=sys.stdout if out else sys.stderr)
 
-# %% ../nbs/12_cli.ipynb #4ee48550
+# %% ../nbs/12_cli.ipynb #d438480b
 @call_parse
 @one_sentence
 def asl_app(
-    model:str=None, # A bundle (default: that of the newest run)
+    model:str='starter', # A bundle, such as runs/NAME/bundle (default: the one that comes with the library)
     port:int=8501, # Where the page is served
     address:str='127.0.0.1', # Who can see it: 127.0.0.1 this machine only, 0.0.0.0 everybody who can reach it
     debug:bool=False, # Show the traceback of an error?
 ):
     "A page in the browser: upload a picture, see the letter and how sure the model is"
     from asl_fastai.app import serve_page
-    serve_page(model or newest_bundle(), port, address)
+    serve_page(model, port, address)
 
 # %% ../nbs/12_cli.ipynb #f282918f
 def signs_in(

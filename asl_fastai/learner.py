@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['read_weights', 'find_arch', 'arch_name', 'find_weights', 'WholeNet', 'whole_split', 'asl_learner', 'guard',
-           'EpochSeed', 'EpochLog', 'Checkpoints', 'training_hashes']
+           'EpochSeed', 'EpochLog', 'Checkpoints', 'Views', 'looking', 'training_hashes']
 
-# %% ../nbs/07_learner.ipynb #d1656245
+# %% ../nbs/07_learner.ipynb #0194bea1
 import csv, functools, logging, lzma, warnings
+from contextlib import contextmanager
 from copy import deepcopy
 from inspect import signature
 
@@ -17,7 +18,7 @@ from .machine import ahead, reuse_memory, whole_file
 from .sets import *
 from .data import *
 from .models import *
-from .variants import add_variants
+from .variants import add_variants, halve
 from .bundle import *
 
 # %% ../nbs/07_learner.ipynb #563fa6f8
@@ -56,7 +57,14 @@ def arch_name(
     "The name of an architecture, with its options"
     return arch if isinstance(arch, str) else network_name(arch) or arch.__name__
 
-# %% ../nbs/07_learner.ipynb #10f6002a
+# %% ../nbs/07_learner.ipynb #801cda9d
+def _starter_body(arch):
+    "The body of the starter bundle under torchvision's names; None for another architecture"
+    starter = load_bundle('starter')
+    if arch_name(arch)!=starter.card['architecture']: return None
+    return {f'features.{k[4:]}': torch.from_numpy(np.array(v, dtype=v.dtype if v.dtype==np.int64 else np.float32)) for k,v in starter.weights().items() if k.startswith('0.0.')}
+
+# %% ../nbs/07_learner.ipynb #ac446ad0
 def _download(arch, weights):
     try:
         if isinstance(arch, str): return timm.create_model(arch, pretrained=True, num_classes=0).state_dict()
@@ -81,7 +89,9 @@ def find_weights(
     if weights=='imagenet': return _download(arch, None),f'ImageNet, for {arch_name(arch)}'
     if weights!='auto': return read_weights(weights),f'file {Path(weights).name}'
     try: return _download(arch, None),f'ImageNet, for {arch_name(arch)}'
-    except ConnectionError: return None,'none: from scratch, because ImageNet weights could not be downloaded (weights=FILE gives others)'
+    except ConnectionError: lacking = 'because ImageNet weights could not be downloaded (weights=FILE gives others)'
+    if sd := _starter_body(arch): return sd,f'the body of the starter bundle, {lacking}'
+    return None,f'none: from scratch, {lacking}'
 
 # %% ../nbs/07_learner.ipynb #313b651a
 def _take(model, body, sd, arch, origin):
@@ -289,7 +299,42 @@ class Checkpoints(Callback):
         if rank_distrib(): return
         with whole_file(self.folder/name, 'wb') as f: torch.save(state, f)
 
-# %% ../nbs/07_learner.ipynb #69080cc9
+# %% ../nbs/07_learner.ipynb #a2c969a3
+class Views(Module):
+    "A network that looks at a picture several times: the logarithm of its mean answer over scales, each also mirrored"
+    def __init__(self,
+        model:nn.Module, # From pictures (n, 3, size, size) to logits (n, classes)
+        scales:tuple, # How large the picture is drawn each time; below 1 the border is drawn on around it
+    ): self.model,self.scales = model,tuple(scales)
+    def forward(self, x):
+        seen = [o for s in self.scales for v in [self.scaled(x, s)] for o in (v, v.flip(-1))]
+        found = F.softmax(self.model(torch.cat(seen)), 1).unflatten(0, (len(seen), -1))
+        return found.mean(0).clamp(min=1e-12).log()
+    def scaled(self,
+        x:Tensor, # Pictures, (n, 3, size, size)
+        s:float, # Scale
+    ) -> Tensor: # As `x`
+        "The pictures `s` times as large, around their middle"
+        if s==1: return x
+        side = x.shape[-1]
+        inner = F.interpolate(x, size=round(side*s), mode='bilinear', antialias=False)
+        at = abs(inner.shape[-1]-side)//2
+        if s>1: return inner[..., at:at+side, at:at+side]
+        rest = side-inner.shape[-1]-at
+        return F.pad(inner, (at, rest, at, rest), mode='replicate')
+
+@contextmanager
+def looking(
+    learn:Learner, # Whose answers are to be had
+    views:tuple, # Scales, as `Views` takes them; none: as it is
+):
+    "The learner with `Views` of its model in the model's place, for as long as the context lasts"
+    model = learn.model
+    if views: learn.model = Views(model, views)
+    try: yield learn
+    finally: learn.model = model
+
+# %% ../nbs/07_learner.ipynb #aedf2c1e
 class _Graph(Module):
     "uint8 pictures (n, size, size, 3) to probabilities (n, classes)"
     def __init__(self, model, mean, std, temperature):
@@ -329,7 +374,7 @@ def _held_out(dls, opened, size):
     idxs = _spread(_known(dls.valid), 1000)
     return _pictures(dls.valid, idxs, opened, size),[dls.vocab[int(dls.valid_ds.tls[1][i])] for i in idxs]
 
-# %% ../nbs/07_learner.ipynb #c9fe49cc
+# %% ../nbs/07_learner.ipynb #2ed56219
 def training_hashes(
     dls:DataLoaders, # Whose training items are paths
 ) -> np.ndarray: # (n,) uint64
@@ -343,6 +388,9 @@ def to_bundle(self:Learner,
     trained_on:list|None=None, # Names of the data; None: the folder that holds all training pictures
     temperature:float=1., # Logits are divided by it (Guo et al. 2017)
     threshold:float=0., # Confidence under which the answer is "I don't know"
+    views:tuple=(), # Scales at which the bundle looks at a picture, each also mirrored; none: once, as it is
+    half:bool=False, # Keep the weights in 16 bits, which makes files half as large?
+    **notes # What the card says besides
 ) -> Path: # `path`
     "The learner as a bundle in `path`. `ValueError` when the bundle does not answer as the learner does"
     files = [str(o) for o in self.dls.train.items if isinstance(o, (str, Path))]
@@ -352,20 +400,21 @@ def to_bundle(self:Learner,
     card = dict(architecture=arch_name(getattr(self, 'arch', type(self.model))), classes=list(self.dls.vocab), temperature=temperature, threshold=threshold,
         preprocessing=dict(size=size, opened=first(k for k,f in openers.items() if f is opener(opened)), mean=mean, std=std),
         weights=getattr(self, 'weights', 'not known'), trained_on=trained_on or ([os.path.commonpath(files)] if files else []),
-        pictures=len(self.dls.train_ds), scores=scores or {}, marks=list(getattr(self, 'marks', [])),
+        pictures=len(self.dls.train_ds), views=list(views), **notes, scores=scores or {}, marks=list(getattr(self, 'marks', [])),
         versions=dict(torch=torch.__version__, torchvision=torchvision.__version__, timm=timm.__version__))
     weights = {k: v.contiguous().numpy() for k,v in model.state_dict().items()}
-    write_bundle(path, card, weights, _onnx(_Graph(model, mean, std, temperature).eval(), size), training_hashes(self.dls))
-    self._check_bundle(Path(path), temperature)
+    write_bundle(path, card, weights, _onnx(_Graph(Views(model, views) if views else model, mean, std, temperature).eval(), size), training_hashes(self.dls))
+    self._check_bundle(Path(path), temperature, views)
     training = _pictures(self.dls.train, _spread(_known(self.dls.train), 128), opened, size)
     add_variants(path, *_held_out(self.dls, opened, size), training)
+    if half: halve(path)
     return Path(path)
 
 @patch
-def _check_bundle(self:Learner, path, temperature, n=8):
+def _check_bundle(self:Learner, path, temperature, views=(), n=8):
     if not (idxs := _known(self.dls.valid)[:n]): return
     pred,dl = Predictor(path, 'fp32'),self.dls.test_dl([self.dls.valid.items[i] for i in idxs], num_workers=0)
-    with self.no_bar(), self.no_logging(): z = self.get_preds(dl=dl, act=noop)[0]
+    with self.no_bar(), self.no_logging(), looking(self, views): z = self.get_preds(dl=dl, act=noop)[0]
     diff = np.abs(F.softmax(z/temperature, 1).numpy()-pred.probs(_pictures(self.dls.valid, idxs, pred.bundle.opener.__name__, pred.size))).max()
     if diff<=1e-3: return
     shutil.rmtree(path)

@@ -4,6 +4,7 @@ from pathlib import Path
 from sysconfig import get_path
 
 import pytest
+from fastcore.script import anno_parser
 
 repo = Path(__file__).resolve().parent.parent
 shared = repo.parent/'shared'
@@ -16,6 +17,11 @@ def asl(command, *args, check=True, **env):
     r = subprocess.run([script(command), *map(str, args)], capture_output=True, text=True, cwd=repo, env={**os.environ, **env})
     assert not check or r.returncode==0, f'{command} {args}: {r.returncode}\n{r.stdout}\n{r.stderr}'
     return r
+
+def in_process(command, *args):
+    "Runs a command in this process, where fastai is loaded already, and gives its status"
+    kwargs = vars(anno_parser(command.__wrapped__).parse_args([str(o) for o in args]))
+    return command(**{k: v for k,v in kwargs.items() if k not in ('pdb', 'xtra')})
 
 @pytest.fixture(scope='session')
 def photos():

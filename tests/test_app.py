@@ -183,7 +183,7 @@ def test_requirements_are_enough_for_the_cloud(page, fresh, tiny, hand, tmp_path
     options = '--server.headless=true', '--server.address=127.0.0.1', '--browser.gatherUsageStats=false'
     with serving(fresh/'streamlit', 'run', 'streamlit_app.py', *options, option='--server.port', cwd=tmp_path) as (p, url):
         page.goto(url)
-        page.get_by_text('a starter model comes with a later version').wait_for()
+        page.get_by_text('This model counts as sure from').wait_for()
         shutil.copytree(tiny/'bundle', tmp_path/'model')
         upload(page, url, hand)
         assert reads(page, tmp_path/'model', hand)

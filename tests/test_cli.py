@@ -4,13 +4,7 @@ from pathlib import Path
 
 import pytest
 from asl_fastai.cli import asl_train
-from conftest import asl
-from fastcore.script import anno_parser
-
-def in_process(command, *args):
-    "Runs a command in this process, where fastai is loaded already, and gives its status"
-    kwargs = vars(anno_parser(command.__wrapped__).parse_args([str(o) for o in args]))
-    return command(**{k: v for k,v in kwargs.items() if k not in ('pdb', 'xtra')})
+from conftest import asl, in_process
 
 def refused(command, *args, says):
     "The command ends with status 2 and one sentence"

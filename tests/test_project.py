@@ -4,7 +4,7 @@ import ast, configparser, json, re, subprocess, sys, tomllib, zipfile
 import pytest
 from conftest import repo
 
-rooms = 'machine fetch rows arrays sets doctor hands skin raster scenes drawing synth store batches data models fast card engines jobs variants bundle cluster learner scores report distributed views epochs evaluate runs track tune app cli all'.split()
+rooms = 'machine fetch rows arrays sets doctor hands skin raster scenes drawing synth negatives store batches data augment sources models fast card engines jobs variants bundle cluster learner scores report distributed views epochs evaluate confidence recipes runs generalise track tune app cli all'.split()
 
 def imports_of(room):
     "Which of our modules a module imports, wherever in it"
@@ -44,6 +44,7 @@ def test_the_wheel_holds_every_module(tmp_path):
     subprocess.run([sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '-w', tmp_path, repo], check=True, capture_output=True)
     names = zipfile.ZipFile(next(tmp_path.glob('*.whl'))).namelist()
     assert {f'asl_fastai/{r}.py' for r in rooms} <= set(names)
+    assert {f'asl_fastai/starter/{o}' for o in ('card.json', 'weights.safetensors', 'model.onnx', 'seen.npy')} <= set(names)
 
 def modules_after(code, folder):
     "Top-level modules loaded by `code` in a fresh Python"
@@ -52,7 +53,7 @@ def modules_after(code, folder):
     out = subprocess.run([sys.executable, file], capture_output=True, text=True, cwd=repo, check=True).stdout
     return set(out.splitlines()[-1].split())
 
-@pytest.mark.parametrize('module', ['asl_fastai', 'asl_fastai.cli', 'asl_fastai.sets', 'asl_fastai.doctor', 'asl_fastai.store', 'asl_fastai.bundle', 'asl_fastai.variants', 'asl_fastai.evaluate', 'asl_fastai.app'])
+@pytest.mark.parametrize('module', ['asl_fastai', 'asl_fastai.cli', 'asl_fastai.sets', 'asl_fastai.doctor', 'asl_fastai.store', 'asl_fastai.bundle', 'asl_fastai.variants', 'asl_fastai.evaluate', 'asl_fastai.confidence', 'asl_fastai.app'])
 def test_what_needs_no_torch_loads_none(module, tmp_path):
     assert not {'torch', 'fastai', 'torchvision', 'timm'} & modules_after(f'from {module} import *', tmp_path)
 
@@ -111,8 +112,10 @@ def test_the_readme_says_what_rendered_hands_are_worth():
 
 def test_the_readme_tells_of_the_studies_what_they_measured():
     readme, results = (repo/'README.md').read_text(), repo/'nbs'/'studies'/'results'
-    digits, rows, blocks = (json.loads((results/f'{o}.json').read_text()) for o in ('digits_tracking-students', 'sign_mnist-tuned-all_rows', 'alexnet_abc-blocks'))
-    for name, o in dict(digits_tracking=digits['mean_over_blocks'], sign_mnist=rows['figures']['test']['accuracy'], alexnet_abc=blocks['figures']['test']['accuracy']).items():
+    files = 'digits_tracking-students', 'sign_mnist-tuned-all_rows', 'alexnet_abc-blocks', 'dexnet-block_split-DexNet_1'
+    digits, rows, abc, dexnet = (json.loads((results/f'{o}.json').read_text()) for o in files)
+    tested = {k: v['figures']['test']['accuracy'] for k, v in dict(sign_mnist=rows, alexnet_abc=abc, dexnet=dexnet).items()}
+    for name, o in dict(tested, digits_tracking=digits['mean_over_blocks']).items():
         assert f'{100*o:.1f} %' in next(l for l in readme.splitlines() if l.startswith(f'| [{name}]')), name
     assert digits['held_out'] > .9 and rows['figures']['test']['accuracy'] > .9
 
@@ -128,3 +131,9 @@ def test_results_say_how_they_were_measured():
         o = json.loads(f.read_text())
         assert {'figures', 'data', 'source', 'command', 'processor', 'commit', 'minutes', 'choices'} <= set(o), f.name
         assert o['minutes'] <= 30 and o['source']
+
+def test_the_readme_says_what_the_starter_does():
+    readme = (repo/'README.md').read_text()
+    said = json.loads((repo/'nbs'/'studies'/'results'/'starter-people.json').read_text())
+    for k,v in said['figures'].items(): assert f"| {k} | {100*v['accuracy']:.1f} % (" in readme, k
+    assert f"mean over the eight is {100*said['mean']:.1f} %" in readme

@@ -1,0 +1,80 @@
+"The starter bundle, the recipes on the command line, and what must not become a letter"
+import json, shutil
+
+import pytest
+from conftest import asl, in_process
+from asl_fastai.bundle import Predictor, load_bundle
+from asl_fastai.cli import asl_train
+from asl_fastai.confidence import letters_shown
+from asl_fastai.negatives import backgrounds, negatives
+from asl_fastai.synth import render_set
+
+people = [*(f'p{i}' for i in range(1, 7)), 'judge1', 'judge2'] # Nobody among them was learned from
+
+@pytest.fixture(scope='module')
+def starter(): return Predictor('starter')
+
+@pytest.fixture(scope='module')
+def sets(tmp_path_factory):
+    "Two sets to learn from and one to judge on, rendered"
+    folder = tmp_path_factory.mktemp('sets')
+    for i,o in enumerate(('one', 'two', 'judge')): render_set(folder/o, ['A', 'B', 'V', 'nothing'], 8, size=48, seed=90+i)
+    (folder/'judge'/'TEST_ONLY').touch()
+    return folder
+
+def test_the_starter_is_small_and_whole():
+    bundle = load_bundle('starter')
+    assert sum(o.stat().st_size for o in bundle.path.iterdir()) <= 12*2**20
+    assert {'attribution', 'meant_for', 'not_for'} <= set(bundle.card) and bundle.card['threshold'] > 0
+    named = ' '.join(bundle.card['attribution'])
+    for o in ('Google', 'Massey', 'Mavi', 'Rahman', 'keptsecret'): assert o in named, o
+    assert not {'p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'judge1', 'judge2', 'asl-alphabet'} & {o.split('/')[-1] for o in bundle.card['trained_on']}
+
+def test_it_answers_when_no_model_is_named(some, tmp_path):
+    r = asl('asl_predict', next((some/'B').iterdir()))
+    assert len(r.stdout.splitlines())==2
+    asl('asl_evaluate', '--images', some, '--json', tmp_path/'some.json')
+    assert json.loads((tmp_path/'some.json').read_text())['n'] > 0
+
+def test_hardly_anything_becomes_a_letter_where_nobody_signs(starter):
+    probs = starter.probs(list(negatives(1000, starter.size, seed=99)[0]))
+    assert letters_shown(probs, starter.vocab, starter.card['threshold']).mean() <= .01
+
+def test_rooms_of_photographs_become_no_letters(starter, photos):
+    files = [f for p in people for f in sorted((photos/'people'/p).rglob('*.jpg'))]
+    probs = starter.probs(list(backgrounds(files, 400, starter.size)))
+    assert letters_shown(probs, starter.vocab, starter.card['threshold']).mean() < .02
+
+@pytest.mark.parametrize('name', people)
+def test_the_card_tells_what_the_starter_does(starter, photos, name):
+    from asl_fastai.evaluate import evaluate
+    ev = evaluate(Predictor('starter', 'fp32'), photos/'people'/name, progress=False)
+    assert abs(ev.accuracy-starter.card['scores'][name]['accuracy']) < .01 and not ev.n_seen
+
+@pytest.mark.parametrize('args,sentence', [
+    (['--recipe', 'best'], 'There is no recipe'), (['--recipe', 'starter', '--lr', '1e-3'], 'fixes lr'), ([], 'nothing to train on'),
+    (['--recipe', 'starter', '--data', 'judge'], 'may only be judged on'), (['--recipe', 'starter', '--data', 'empty'], 'holds no set'),
+    (['--recipe', 'starter', '--data', 'odd'], "'Vee', which is no sign"), (['--recipe', 'starter', '--data', 'one', '--weights', 'nowhere.pth'], 'no weights file')])
+def test_what_a_recipe_cannot_do_is_one_sentence(sets, tmp_path, capsys, monkeypatch, args, sentence):
+    monkeypatch.setenv('ASL_DATA', str(sets.parent/'data'))
+    (sets/'empty').mkdir(exist_ok=True)
+    if not (sets/'odd').exists(): shutil.copytree(sets/'one', sets/'odd').joinpath('Vee').mkdir()
+    named = [sets/o if o in ('judge', 'empty', 'odd', 'one') else o for o in args]
+    assert in_process(asl_train, '--out', tmp_path/'run', *named)==2
+    assert sentence in capsys.readouterr().err.strip().splitlines()[-1]
+    assert not (tmp_path/'run').exists()
+
+def test_a_folder_of_sets_is_trained_on_but_for_the_judge(sets, tmp_path, monkeypatch, capsys):
+    from dataclasses import replace
+    from asl_fastai.recipes import recipes
+    monkeypatch.setenv('ASL_DATA', str(sets.parent/'data'))
+    small = replace(recipes['stranger'], arch='small(depth=2, width=4)', size=32, epochs=2, per_epoch=32, rendered=2, negatives=5, bank=4)
+    monkeypatch.setitem(recipes, 'stranger', small)
+    both = tmp_path/'both'
+    for o in ('one', 'two', 'judge'): shutil.copytree(sets/o, both/o)
+    args = '--recipe', 'stranger', '--data', both, '--out', tmp_path/'run', '--bs', 16, '--weights', 'none'
+    assert not in_process(asl_train, *args)
+    assert f'left out, because it may only be judged on: {both/"judge"}' in capsys.readouterr().out
+    bundle = load_bundle(tmp_path/'run'/'bundle')
+    assert bundle.card['threshold']==small.threshold and len(bundle.vocab)==29
+    assert not in_process(asl_train, *args, '--resume') and 'complete' in capsys.readouterr().out
