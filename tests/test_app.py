@@ -156,7 +156,7 @@ def imported(room, seen):
         names = [o.name for o in node.names] if isinstance(node, ast.Import) else [f'{"asl_fastai." if node.level else ""}{node.module}'] if isinstance(node, ast.ImportFrom) else []
         for top, *rest in (o.split('.') for o in names):
             if top!='asl_fastai': yield top
-            elif rest[0] not in seen: yield from imported(rest[0], seen)
+            elif rest and rest[0] not in seen: yield from imported(rest[0], seen)
 
 def test_requirements_are_what_the_page_imports():
     needed = {dict(PIL='pillow').get(o, o) for o in imported('app', set()) if o not in sys.stdlib_module_names}
