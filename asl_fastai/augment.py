@@ -130,13 +130,13 @@ def _squeezed(x, quality):
     "Pictures as JPEG brings them back"
     return torch.stack([jpeg((255*o).byte().cpu(), q) for o,q in zip(x, quality)]).to(x.device)/255
 
-# %% ../nbs/04_augment.ipynb #d38d4eba
+# %% ../nbs/04_augment.ipynb #1e24c849
 class Webcam(DisplayedTransform):
     "Softness, coarseness, noise and JPEG, different for each picture"
     split_idx,order = 0,50
     def __init__(self,
         p:float=.15, # Share of pictures that are coarse, and share that are squeezed
-        noise:float=.03, # Most noise, as a standard deviation
+        noise:float=.05, # Most noise, as a standard deviation
     ): store_attr()
     def encodes(self, x:TensorImage):
         x = TensorImage(_softened(x, _between(-.7, 1, (len(x), 1, 1, 1), x).clamp(0)))

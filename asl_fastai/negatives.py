@@ -50,8 +50,11 @@ def _plain(rng, size):
     light = 1+slope[0]*ramp[:, None]+slope[1]*ramp
     return np.clip(255*rng.uniform(0, 1, 3)*light[..., None]+rng.normal(0, rng.uniform(0, 6), (size, size, 3)), 0, 255).astype(np.uint8)
 
-# %% ../nbs/02c_negatives.ipynb #25591489
+# %% ../nbs/02c_negatives.ipynb #efd10910
 negative_kinds = dict(room=_room, resting=_resting, face=_face, noise=_noise, plain=_plain) # How each kind is made
+
+def _kind(i): return [*negative_kinds][i%len(negative_kinds)]
+def _negative(i, size, seed): return negative_kinds[_kind(i)](np.random.default_rng([seed, i]), size)
 
 def negatives(
     n:int, # How many, the kinds in turn
@@ -60,12 +63,10 @@ def negatives(
     progress:bool=False, # Show a bar?
 ) -> tuple: # Pictures, (n, size, size, 3) uint8, and the kind of each, (n,) str
     "Pictures in which nobody signs"
-    kinds = [[*negative_kinds][i%len(negative_kinds)] for i in range(n)]
-    bar = tqdm(kinds, 'rendering', disable=not progress, unit=' pictures')
-    pics = [negative_kinds[k](np.random.default_rng([seed, i]), size) for i,k in enumerate(bar)]
-    return np.stack(pics) if pics else np.zeros((0, size, size, 3), np.uint8),np.array(kinds, dtype=str)
+    pics = [_negative(i, size, seed) for i in tqdm(range(n), 'rendering', disable=not progress, unit=' pictures')]
+    return np.stack(pics) if pics else np.zeros((0, size, size, 3), np.uint8),np.array([*map(_kind, range(n))], dtype=str)
 
-# %% ../nbs/02c_negatives.ipynb #54548a78
+# %% ../nbs/02c_negatives.ipynb #730642cf
 def negative_set(
     folder:Path|str, # Where to; made if it is not there
     n:int, # How many
@@ -76,9 +77,8 @@ def negative_set(
     home = Path(folder)/'nothing'
     home.mkdir(parents=True, exist_ok=True)
     for i in tqdm(range(n), 'rendering', unit=' pictures'):
-        kind,file = [*negative_kinds][i%len(negative_kinds)],home/f'nothing{i+1}.jpg'
-        if file.exists(): continue
-        with whole_file(file, 'wb') as f: Image.fromarray(negative_kinds[kind](np.random.default_rng([seed, i]), size)).save(f, 'JPEG', quality=90)
+        if (file := home/f'nothing{i+1}.jpg').exists(): continue
+        with whole_file(file, 'wb') as f: Image.fromarray(_negative(i, size, seed)).save(f, 'JPEG', quality=90)
     return Path(folder)
 
 # %% ../nbs/02c_negatives.ipynb #c9e9acd7

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from asl_fastai.bundle import Predictor
-from asl_fastai.confidence import answered, fit_temperature, letters_shown, reject_threshold, tempered
+from asl_fastai.confidence import answered, cross_tempered, fit_temperature, letters_shown, reject_threshold, tempered
 from asl_fastai.evaluate import evaluate
 from asl_fastai.generalise import try_recipes
 from asl_fastai.machine import write_json
@@ -25,8 +25,7 @@ learned = [1, 8, 3, 6, 4] # In which order people are added, judged on the secon
 def confidence(evs, before):
     "The temperature and threshold that people who were not learned from ask for, on top of the temperature that the bundle has; each ECE by the temperature of the others"
     found = fit_temperature(evs)
-    crossed = [tempered(o, fit_temperature([e for e in evs if e is not o])) for o in evs]
-    return dict(temperature=before*found, ece={o.name: o.ece for o in crossed}, threshold=reject_threshold([tempered(o, found) for o in evs], .1))
+    return dict(temperature=before*found, ece={o.name: o.ece for o in cross_tempered(evs)}, threshold=reject_threshold([tempered(o, found) for o in evs], .1))
 
 def starter():
     "What the starter bundle does on people that it has not learned from; p1 to p6 chose its temperature and threshold, the judges nothing"
