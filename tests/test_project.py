@@ -40,6 +40,10 @@ def test_every_command_exists():
     assert named=={o: f'asl_fastai.cli:{o}' for o in cli.__all__ if o.startswith('asl_')}
     assert all(callable(getattr(cli, o)) for o in named)
 
+@pytest.mark.parametrize('words,says', [('run DATA=here', 'asl_run --data here'), ('app MODEL=there PORT=9000', 'asl_app --model there --port 9000'), ('studies STUDY=synth', 'full_size.py synth')])
+def test_make_hands_on_what_it_was_told(words, says):
+    assert says in subprocess.run(['make', '-n', *words.split()], cwd=repo, capture_output=True, text=True, check=True).stdout
+
 def test_the_wheel_holds_every_module(tmp_path):
     subprocess.run([sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '-w', tmp_path, repo], check=True, capture_output=True)
     names = zipfile.ZipFile(next(tmp_path.glob('*.whl'))).namelist()
