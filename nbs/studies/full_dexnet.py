@@ -12,7 +12,7 @@ from asl_fastai.sets import find_set, label_of, open_picture, parts_of, picture_
 from asl_fastai.store import store_of
 from asl_fastai.views import TrainScores
 from fastai.vision.all import *
-from measuring import facts, imagenet, kept, over_people, photos, repo, strangers, to_do, whole_or
+from measuring import facts, imagenet, kept, minutes_in, over_people, photos, repo, strangers, to_do, whole_or
 
 alphabet = whole_or('asl_alphabet', 'asl-alphabet')
 published = dict(mean=[.5119, .5042, .5128], std=[.2499, .2398, .2451])
@@ -84,10 +84,9 @@ def measure(run, make_dls, arch, epochs, tests=strangers, **kwargs):
     out = folder/file.stem
     learn = train(out, make_dls(), arch, epochs, **kwargs)
     evs,log = judge(learn, tests),pd.read_csv(out/'log.csv')
-    minutes = sum(int(m)*60+int(s) for m,s in log.time.str.split(':'))/60
     confusion = {k: evs[k].confusion.to_dict('split') for k in ('validation', 'test')}
-    write(file, run, minutes, dict(arch=arch, epochs=epochs, size=200, bs=learn.dls.bs, seed=42, train=len(learn.dls.train_ds), fast=learn.fast, **kwargs), evs,
-        log=log.to_dict('records'), confusion=confusion, pairs={k: e.confused_pairs(5) for k,e in evs.items()}, rates={k: e.rates for k,e in evs.items()},
+    choices = dict(arch=arch, epochs=epochs, size=200, bs=learn.dls.bs, seed=42, train=len(learn.dls.train_ds), fast=learn.fast, **kwargs)
+    write(file, run, minutes_in(out), choices, evs, log=log.to_dict('records'), confusion=confusion, pairs={k: e.confused_pairs(5) for k,e in evs.items()}, rates={k: e.rates for k,e in evs.items()},
         mean_over_people=over_people(run, {k: e.to_dict() for k,e in evs.items()}))
 
 def statistics():

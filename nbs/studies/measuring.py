@@ -38,6 +38,10 @@ def kept(evs):
     keys = 'accuracy interval accuracy_in_set n ece macro_f1 per_class coverage lacking marks n_seen'.split()
     return {name: {k: e[k] for k in keys} for name,e in evs.items()}
 
+def minutes_in(out):
+    "How long the epochs in the log of a run took, however often it was broken off"
+    return sum(int(m)+int(s)/60 for m,s in pd.read_csv(out/'log.csv').time.str.split(':'))
+
 def read_evaluations(out):
     "The evaluations of a run, validation first"
     files = [out/'evaluation.json', *sorted(out.glob('evaluation-*.json'))]
