@@ -86,7 +86,8 @@ def measure(run, make_dls, arch, epochs, tests=strangers, **kwargs):
     evs,log = judge(learn, tests),pd.read_csv(out/'log.csv')
     confusion = {k: evs[k].confusion.to_dict('split') for k in ('validation', 'test')}
     choices = dict(arch=arch, epochs=epochs, size=200, bs=learn.dls.bs, seed=42, train=len(learn.dls.train_ds), fast=learn.fast, **kwargs)
-    write(file, run, minutes_in(out), choices, evs, log=log.to_dict('records'), confusion=confusion, pairs={k: e.confused_pairs(5) for k,e in evs.items()}, rates={k: e.rates for k,e in evs.items()},
+    write(file, run, minutes_in(out), choices, evs, log=log.to_dict('records'), confusion=confusion,
+        pairs={k: e.confused_pairs(5) for k,e in evs.items()}, rates={k: e.rates for k,e in evs.items()},
         mean_over_people=over_people(run, {k: e.to_dict() for k,e in evs.items()}))
 
 def statistics():

@@ -4,6 +4,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
+import torch
 from asl_fastai.data import leak_report
 from asl_fastai.evaluate import compare
 from asl_fastai.learner import find_weights
@@ -21,7 +22,7 @@ def commit(): return subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd
 
 def facts(**kwargs):
     "What must stand beside a figure so that it can be measured again"
-    return dict(kwargs, processor=processor(), commit=begun, date=time.strftime('%Y-%m-%d'), versions={o: version(o) for o in ('torch', 'torchvision', 'fastai')})
+    return dict(kwargs, processor=processor(), threads=torch.get_num_threads(), commit=begun, date=time.strftime('%Y-%m-%d'), versions={o: version(o) for o in ('torch', 'torchvision', 'fastai')})
 
 begun = commit() # When the code was loaded, not when the measuring ends
 
@@ -39,8 +40,9 @@ def kept(evs):
     return {name: {k: e[k] for k in keys} for name,e in evs.items()}
 
 def minutes_in(out):
-    "How long the epochs in the log of a run took, however often it was broken off"
-    return sum(int(m)+int(s)/60 for m,s in pd.read_csv(out/'log.csv').time.str.split(':'))
+    "How long the epochs in the log of a run took, as many times the one in the middle: a pause, or other work beside it, is none of theirs"
+    took = pd.to_timedelta('00:'+pd.read_csv(out/'log.csv').time)
+    return len(took)*took.median().total_seconds()/60
 
 def read_evaluations(out):
     "The evaluations of a run, validation first"
