@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['read_weights', 'find_arch', 'arch_name', 'find_weights', 'WholeNet', 'whole_split', 'asl_learner', 'guard',
-           'EpochSeed', 'EpochLog', 'Checkpoints', 'Views', 'looking', 'training_hashes']
+           'EpochSeed', 'EpochLog', 'TimeLeft', 'Checkpoints', 'Views', 'looking', 'training_hashes']
 
 # %% ../nbs/07_learner.ipynb #0194bea1
 import csv, functools, logging, lzma, warnings
@@ -246,6 +246,19 @@ class EpochLog(Callback):
         self.rows.append([len(self.rows), *self.recorder.log[1:]])
         if rank_distrib(): return
         with whole_file(self.fname) as f: csv.writer(f).writerows([self.recorder.metric_names, *self.rows])
+
+# %% ../nbs/07_learner.ipynb #c51b7c13
+class TimeLeft(Callback):
+    "Says after the first epoch that a fit trains how long the others will take"
+    order = Recorder.order+12
+    def before_fit(self): self.began = None
+    def before_train(self):
+        if self.began is None: self.began = time.time()
+    def after_epoch(self):
+        if not self.began: return
+        left = self.n_epoch-self.epoch-1
+        minutes,self.began = left*(time.time()-self.began)/60,0
+        if minutes>=1 and not rank_distrib(): print(f'{left} more epochs, about {minutes:.0f} minutes')
 
 # %% ../nbs/07_learner.ipynb #6db63590
 class Checkpoints(Callback):

@@ -133,7 +133,7 @@ def follow_recipe(
         raise ValueError(f'The recipe {name} fixes {other[0]}: leave it out, or train without a recipe')
     return replace(cfg, recipe=name, data=cfg.data or list(r.data), arch=r.arch, size=r.size, epochs=r.epochs, lr=r.lr)
 
-# %% ../nbs/09_runs.ipynb #a80460bc
+# %% ../nbs/09_runs.ipynb #df32fee5
 def fit_run(
     learn:Learner, # From `run_learner`
     cfg:RunConfig, # Choices
@@ -141,7 +141,7 @@ def fit_run(
     cbs:list=(), # More callbacks
 ):
     "Trains as `cfg` says: fine-tuning when there are pretrained weights, one cycle (Smith 2018) of all layers from scratch and by a recipe"
-    cbs = [EpochSeed(cfg.seed), *cbs, *([BnFreeze()]*cfg.freeze_bn), *([ProgressiveSize()]*cfg.progressive)]
+    cbs = [EpochSeed(cfg.seed), TimeLeft(), *cbs, *([BnFreeze()]*cfg.freeze_bn), *([ProgressiveSize()]*cfg.progressive)]
     if cfg.recipe:
         learn.unfreeze()
         learn.fit_one_cycle(cfg.epochs, slice(lr/3, lr), cbs=cbs)

@@ -3,8 +3,7 @@ import json, os, subprocess, time
 from importlib.metadata import version
 from pathlib import Path
 
-import pandas as pd
-import torch
+import pandas as pd, torch
 from asl_fastai.data import leak_report
 from asl_fastai.evaluate import compare
 from asl_fastai.learner import find_weights
