@@ -276,8 +276,8 @@ def split_by(
     if kind=='counts': return CountSplitter(*([tuple(parts)] if parts else []), seed=seed, label_func=label_func)
     raise ValueError(f'There is no split {kind!r}: choose auto, random, block, group, alike, fractions or counts')
 
-# %% ../nbs/03_data.ipynb #9687b7ce
-def _training_folders(data, root): return L(data).map(lambda o: parts_of(f := find_set(o, root)).get('train', f))
+# %% ../nbs/03_data.ipynb #4f9ba7c2
+def _training_folders(data, root): return L(data).map(lambda o: training_part(find_set(o, root)))
 
 def _stored(folders, size, root, opened):
     "What `dataloaders` is given to take its batches from stores"

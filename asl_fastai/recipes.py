@@ -70,9 +70,9 @@ def rendered_sources(
     hands = [render_set(root/f'rendered-{recipe.rendered}-{side}', list(letters), recipe.rendered, side, seed=1)] if recipe.rendered else []
     return hands+([negative_set(root/f'negatives-{recipe.negatives}-{side}', recipe.negatives, side, seed=1)] if recipe.negatives else [])
 
-# %% ../nbs/08b_recipes.ipynb #e86ddd4c
+# %% ../nbs/08b_recipes.ipynb #508ddfde
 def _photographed_rooms(sources, size, most=256):
-    files = [o for s in sources if Path(s).is_dir() for o in picture_files(parts_of(s).get('train', s)) if label_of(o)=='nothing'][:most]
+    files = [o for s in sources if Path(s).is_dir() for o in picture_files(training_part(s)) if label_of(o)=='nothing'][:most]
     return torch.from_numpy(np.stack([open_picture(o, size) for o in files])) if files else None
 
 def recipe_tfms(

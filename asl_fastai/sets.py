@@ -6,7 +6,8 @@
 __all__ = ['letters', 'digits', 'vocabs', 'digit_letters', 'moving_letters', 'max_pixels', 'openers', 'DATASETS', 'kaggle_input',
            'class_of', 'vocab_of', 'label_of', 'folder_label', 'labeller', 'frame_of', 'walk_pictures', 'picture_files',
            'open_picture', 'grey_square', 'opener', 'content_hash', 'Dataset', 'datasets_table', 'data_root',
-           'parts_of', 'judged_part', 'get_data', 'find_set', 'is_for_judging', 'seen_in_judging', 'prepare_sample']
+           'parts_of', 'training_part', 'judged_part', 'get_data', 'find_set', 'is_for_judging', 'seen_in_judging',
+           'prepare_sample']
 
 # %% ../nbs/00_sets.ipynb #dba0f4f8
 import hashlib,os,re,shutil,struct,subprocess,sys
@@ -286,6 +287,13 @@ def parts_of(
     if folder.is_file(): return {'train': folder}
     while not (parts := _parts(at)) and len(subs := _folders(at))==1: at = subs[0]
     return parts or {'train': folder}
+
+# %% ../nbs/00_sets.ipynb #b47af6e0
+def training_part(
+    folder:Path|str, # A set's folder, or a CSV file of letters
+) -> Path: # Its training part, else all of it
+    "The part of a set that is there to learn from"
+    return parts_of(folder).get('train', Path(folder))
 
 # %% ../nbs/00_sets.ipynb #8cfeab0a
 def judged_part(

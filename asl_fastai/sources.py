@@ -13,12 +13,10 @@ from .data import *
 from .batches import *
 from .store import store_of
 
-# %% ../nbs/04a_sources.ipynb #790b356a
-def _training_part(source): return parts_of(source).get('train', source) if Path(source).is_dir() else source
-
+# %% ../nbs/04a_sources.ipynb #6a4b92c3
 def _signs(folder):
     "Names of the folders with pictures in the training part, and those of them that are signs"
-    part = _training_part(folder)
+    part = training_part(folder)
     if part.is_file(): return ['csv'],['csv']
     names = [o.name for o in part.iterdir() if o.is_dir() and not o.name.startswith('.')]
     return names,[o for o in names if class_of(o)]
@@ -73,10 +71,10 @@ class BalancedDL(StoreDL, WeightedDL):
     "A `StoreDL` that draws `n` pictures an epoch by their weights `wgts` when it shuffles"
     def get_idxs(self): return list(np.random.choice(len(self.dataset), self.n, p=self.wgts)) if self.shuffle else StoreDL.get_idxs(self)
 
-# %% ../nbs/04a_sources.ipynb #05f935f4
+# %% ../nbs/04a_sources.ipynb #20863316
 def _labelled(folder, vocab):
     "Pictures of a set's training part that show a class of `vocab`, and their classes"
-    files = picture_files(_training_part(folder))
+    files = picture_files(training_part(folder))
     label = labeller(files)
     signs = {o: sign_in(class_of(label(o)) or label(o), vocab) for o in files}
     return {o: l for o,l in signs.items() if l}
@@ -86,7 +84,7 @@ def _held_back(files, labels, share, seed):
     kind = 'block' if auto_split(files)=='block' else 'fractions'
     return list(split_by(kind, (1-share, share), seed=seed, label_func=lambda o: labels[o])(files)[1]) or [len(files)-1]
 
-# %% ../nbs/04a_sources.ipynb #33474003
+# %% ../nbs/04a_sources.ipynb #79ae856c
 @delegates(asl_block, but='vocab,classes,splitter,label_func')
 def source_dls(
     sources:list, # Folders and CSV files, a set each, as `find_sources` gives them
@@ -108,7 +106,7 @@ def source_dls(
     starts = np.cumsum([0, *map(len, sets.values())])
     held = [int(a+i) for a,d in zip(starts, sets.values()) if d for i in _held_back(list(d), labels, valid, seed)]
     block = asl_block(vocab, splitter=IndexSplitter(held), label_func=lambda o: labels[o], size=size, **kwargs)
-    stores = [store_of(_training_part(s), size, root) for s in sources]
+    stores = [store_of(training_part(s), size, root) for s in sources]
     train = np.setdiff1d(np.arange(len(files)), held)
     w = balance(owner[train], [labels[files[i]] for i in train], {str(k): v for k,v in (shares or {}).items()})
     n = per_epoch or len(train)
