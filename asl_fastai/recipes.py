@@ -18,7 +18,7 @@ from .data import *
 from .augment import empty_rooms, hand_tfms
 from .sources import find_sources, source_dls
 
-# %% ../nbs/08b_recipes.ipynb #c8b28937
+# %% ../nbs/08b_recipes.ipynb #9251ca83
 @dataclass(frozen=True)
 class Recipe:
     "What is the same for every training of a model for strangers"
@@ -48,7 +48,7 @@ _starter_notes = dict(
         'Sign Language Digits Dataset by Arda Mavi and Zeynep Dikle: Apache-2.0', 'photographs of A to Z by Tamim Rahman: MIT',
         'ASLAlphabets by keptsecret: Apache-2.0', 'rendered hands by asl_fastai.synth: CC0'])
 
-recipes = dict(stranger=Recipe(('asl_alphabet', 'massey', 'asl_hg', 'asl_digits')),
+recipes = dict(stranger=Recipe(('asl_alphabet', 'massey', 'asl_hg', 'asl_digits'), temperature=.86, threshold=.78),
     starter=Recipe(('massey', 'asl_digits'), arch='mobilenet_v2', half=True, temperature=.87, threshold=.69, notes=_starter_notes)) # What `find_recipe` knows
 
 # %% ../nbs/08b_recipes.ipynb #14ea1bfc

@@ -136,8 +136,9 @@ def test_results_say_how_they_were_measured():
         assert {'figures', 'data', 'source', 'command', 'processor', 'commit', 'minutes', 'choices'} <= set(o), f.name
         assert o['minutes']*o.get('threads', 2)/2 <= 30 and o['source']
 
-def test_the_readme_says_what_the_starter_does():
-    readme = (repo/'README.md').read_text()
-    said = json.loads((repo/'nbs'/'studies'/'results'/'starter-people.json').read_text())
-    for k,v in said['figures'].items(): assert f"| {k} | {100*v['accuracy']:.1f} % (" in readme, k
+def test_the_readme_says_how_strangers_are_read():
+    readme,results = (repo/'README.md').read_text(),repo/'nbs'/'studies'/'results'
+    for f in (results/'starter-people.json', *results.glob('stranger-without*.json')):
+        for k,v in json.loads(f.read_text())['figures'].items(): assert f"| {k} | {100*v['accuracy']:.1f} % (" in readme, (f.name, k)
+    said = json.loads((results/'starter-people.json').read_text())
     assert f"mean over the eight is {100*said['mean']:.1f} %" in readme
