@@ -78,14 +78,14 @@ def write(file, run, minutes, choices, evs={}, **more):
         source='frames of Kaggle grassknoted/asl-alphabet; the people are photographs that are not public', command='make studies STUDY=dexnet',
         minutes=round(minutes, 1), choices=choices, **more))
 
-def measure(run, make_dls, arch, epochs, tests=strangers, **kwargs):
-    "Trains and judges one network, unless its figures are there"
+def measure(run, make_dls, arch, epochs, tests=strangers, augment=0., **kwargs):
+    "Trains and judges one network on `make_dls(augment)`, unless its figures are there"
     if not (file := to_do('dexnet', run)): return
     out = folder/file.stem
-    learn = train(out, make_dls(), arch, epochs, **kwargs)
+    learn = train(out, make_dls(augment), arch, epochs, **kwargs)
     evs,log = judge(learn, tests),pd.read_csv(out/'log.csv')
     confusion = {k: evs[k].confusion.to_dict('split') for k in ('validation', 'test')}
-    choices = dict(arch=arch, epochs=epochs, size=200, bs=learn.dls.bs, seed=42, train=len(learn.dls.train_ds), fast=learn.fast, **kwargs)
+    choices = dict(arch=arch, epochs=epochs, size=200, bs=learn.dls.bs, seed=42, train=len(learn.dls.train_ds), fast=learn.fast, augment=augment, **kwargs)
     write(file, run, minutes_in(out), choices, evs, log=log.to_dict('records'), confusion=confusion,
         pairs={k: e.confused_pairs(5) for k,e in evs.items()}, rates={k: e.rates for k,e in evs.items()},
         mean_over_people=over_people(run, {k: e.to_dict() for k,e in evs.items()}))
@@ -142,16 +142,16 @@ def tuned(trials=6):
     if not best.exists(): asl_tune(data=[alphabet], arch='dexnet2', trials=trials, epochs=4, fraction=.5, split='block', parts='.7,.2,.1', bs=16,
         weights='none', study='dexnet2', storage=str(folder/'dexnet.db'), out=str(best))
     cfg = json.loads(best.read_text())['config']
-    measure('tuned', lambda: dls_of(splits['block'], augment=cfg['augment']), cfg['arch'], 12, lr=cfg['lr'], opt=cfg['opt'])
+    measure('tuned', lambda augment: dls_of(splits['block'], augment=augment), cfg['arch'], 12, **{k: cfg[k] for k in ('augment', 'lr', 'opt')})
 
 def more_people():
     "As many pictures as the alphabet's training part has, of one person and of eight, judged on two who are in neither"
     both = [Path(alphabet), *strangers[:6], strangers[-1]]
     n = len(dls_of(splits['block']).train_ds)
-    def _dls(data):
-        total = sum(len(picture_files(o)) for o in data)
-        return dls_of(thinned(FractionSplitter((.7, .2, .1)), min(1, n/(.7*total))), data=[str(o) for o in data], augment=.5)
-    measure('more people', lambda: _dls(both), 'dexnet2', 12, tests=strangers[6:8])
+    def _dls(augment):
+        total = sum(len(picture_files(o)) for o in both)
+        return dls_of(thinned(FractionSplitter((.7, .2, .1)), min(1, n/(.7*total))), data=[str(o) for o in both], augment=augment)
+    measure('more people', _dls, 'dexnet2', 12, tests=strangers[6:8], augment=.5)
 
 def speed(n=200):
     "Single pictures from file to answer, and batches of 64 without decoding; speed does not depend on the weights"
@@ -173,7 +173,7 @@ def main():
     statistics()
     speed()
     for i,(arch,share,epochs) in plans.items():
-        for split in splits: measure(f'{split} split, DexNet {i}', lambda: dls_of(thinned(splits[split], share)), arch, epochs)
+        for split in splits: measure(f'{split} split, DexNet {i}', lambda augment: dls_of(thinned(splits[split], share), augment=augment), arch, epochs)
     returns()
     tuned()
     more_people()
