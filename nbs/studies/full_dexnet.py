@@ -101,15 +101,14 @@ def statistics():
     write(file, 'statistics', (time.time()-begun)/60, dict(size=200, seed=42), sample=_stats(sample), whole=_stats(slice(None)))
 
 def as_published():
-    "Two epochs to the letter: PyTorch's first weights, plain SGD 0.008, 64 pictures a batch"
+    "DexNet 1 to the letter: PyTorch's first weights, plain SGD 0.008, 64 pictures a batch"
     if not (file := to_do('dexnet', 'as published')): return
-    out = folder/file.stem
+    out,(arch,_,epochs) = folder/file.stem,plans[1]
     out.mkdir(parents=True, exist_ok=True)
-    learn = asl_learner(dls_of(splits['random'], bs=64), 'dexnet1', None, seed=42, opt_func=SGD, path=out, model_dir='.').to_fast()
+    learn = asl_learner(dls_of(splits['random'], bs=64), arch, None, seed=42, opt_func=SGD, path=out, model_dir='.').to_fast()
     learn.model.apply(lambda o: o.reset_parameters() if hasattr(o, 'reset_parameters') else None)
-    begun = time.time()
-    learn.fit(2, .008, wd=0, cbs=[EpochSeed(42), ShortLooks(), EpochLog(out/'log.csv'), Checkpoints(out)])
-    write(file, 'as published', (time.time()-begun)/60, dict(arch='dexnet1', epochs=2, lr=.008, opt='plain SGD', bs=64, size=200, seed=42,
+    learn.fit(epochs, .008, wd=0, cbs=[EpochSeed(42), ShortLooks(), EpochLog(out/'log.csv'), Checkpoints(out)])
+    write(file, 'as published', minutes_in(out), dict(arch=arch, epochs=epochs, lr=.008, opt='plain SGD', bs=64, size=200, seed=42,
         train=len(learn.dls.train_ds)), log=pd.read_csv(out/'log.csv').to_dict('records'))
 
 def enough(out, share, how, size=64, most=16, patience=3):
