@@ -17,17 +17,20 @@ from fastai.vision.all import *
 from .machine import ahead, reuse_memory, whole_file
 from .sets import *
 from .data import *
+from .joints import joint_weights
+from .reader import *
 from .models import *
 from .variants import add_variants, halve
 from .bundle import *
 
 # %% ../nbs/07_learner.ipynb #563fa6f8
 def read_weights(
-    path:Path|str, # A state dict: .pth, .pth.xz or .safetensors
+    path:Path|str, # A state dict: .pth, .pth.xz or .safetensors; for a reader also what `joint_weights` reads
 ) -> dict: # Name to float32 (or integer) tensor
     "The tensors in a file, in float32. `FileNotFoundError` or `ValueError` says what is wrong with it"
     path = Path(path)
     if not path.is_file(): raise FileNotFoundError(f'There is no weights file {path}: give a .pth, .pth.xz or .safetensors file')
+    if path.suffix in ('.tflite', '.whl'): return reader_weights(joint_weights(path))
     try: sd = _read_tensors(path)
     except Exception as e: raise ValueError(f'{path} cannot be read as a state dict ({type(e).__name__}): it may be damaged or incomplete') from e
     if not isinstance(sd, dict) or not all(isinstance(v, Tensor) for v in sd.values()):
@@ -58,11 +61,10 @@ def arch_name(
     return arch if isinstance(arch, str) else network_name(arch) or arch.__name__
 
 # %% ../nbs/07_learner.ipynb #801cda9d
-def _starter_body(arch):
-    "The body of the starter bundle under torchvision's names; None for another architecture"
-    starter = load_bundle('starter')
-    if arch_name(arch)!=starter.card['architecture']: return None
-    return {f'features.{k[4:]}': torch.from_numpy(np.array(v, dtype=v.dtype if v.dtype==np.int64 else np.float32)) for k,v in starter.weights().items() if k.startswith('0.0.')}
+def _starter_joints():
+    "The still part of the starter bundle, a reader, as the weights that a reader begins with"
+    found = {k.removeprefix('joints.'): torch.from_numpy(np.float32(v)) for k,v in load_bundle('starter').weights().items() if k.startswith('joints.')}
+    return reader_weights(found)
 
 # %% ../nbs/07_learner.ipynb #ac446ad0
 def _download(arch, weights):
@@ -72,26 +74,34 @@ def _download(arch, weights):
     except (OSError, RuntimeError) as e: raise ConnectionError(
         f'ImageNet weights for {arch_name(arch)} could not be downloaded ({e}): check the connection, or give weights=FILE, "auto" or None') from None
 
-def _own_weights(arch, weights):
+# %% ../nbs/07_learner.ipynb #29ca5df9
+def _check_own(arch, weights):
     if weights=='imagenet' or isinstance(weights, torchvision.models.WeightsEnum):
         raise ValueError(f'Nobody offers {weights} weights for {arch_name(arch)}: give weights=FILE, "auto" or None')
-    return None if weights=='auto' else weights
 
+def _reads(arch): return getattr(arch, 'func', arch) is HandReader
+
+def _reader_weights(weights):
+    "What `find_weights` says for a reader"
+    if weights is None: raise ValueError('A reader cannot begin from scratch: give weights="auto", hand_landmark_full.tflite or the wheel of mediapipe 0.10.21')
+    if weights=='auto': return _starter_joints(),'the joint network of MediaPipe, out of the starter bundle'
+    return read_weights(weights),f'file {Path(weights).name}'
+
+# %% ../nbs/07_learner.ipynb #90e16c2a
 def find_weights(
     arch, # What `find_arch` takes
     weights='auto', # 'auto', 'imagenet', None, a torchvision weights enum, or a file
 ) -> tuple: # State dict or None, and a line that says where it comes from
     "Pretrained weights and their origin. `ConnectionError` when they were insisted on and there is no network, `ValueError` when nobody has any"
     arch = find_arch(arch)
-    if own := find_network(arch): weights = _own_weights(own, weights)
-    if weights is None: return None,'none: from scratch'
+    if own := find_network(arch): _check_own(own, weights)
+    if own and _reads(own): return _reader_weights(weights)
+    if weights is None or own and weights=='auto': return None,'none: from scratch'
     if isinstance(weights, torchvision.models.WeightsEnum): return _download(arch, weights),f'torchvision {weights}'
     if weights=='imagenet': return _download(arch, None),f'ImageNet, for {arch_name(arch)}'
     if weights!='auto': return read_weights(weights),f'file {Path(weights).name}'
     try: return _download(arch, None),f'ImageNet, for {arch_name(arch)}'
-    except ConnectionError: lacking = 'because ImageNet weights could not be downloaded (weights=FILE gives others)'
-    if sd := _starter_body(arch): return sd,f'the body of the starter bundle, {lacking}'
-    return None,f'none: from scratch, {lacking}'
+    except ConnectionError: return None,'none: from scratch, because ImageNet weights could not be downloaded (weights=FILE gives others)'
 
 # %% ../nbs/07_learner.ipynb #313b651a
 def _take(model, body, sd, arch, origin):
@@ -166,8 +176,8 @@ def _whole_learner(dls, arch, sd, origin, **kwargs):
 def _own_learner(dls, arch, sd, origin, **kwargs):
     with no_random(): x = dls.one_batch()[0]
     net = arch(n_out=get_c(dls), **(dict(size=x.shape[-1]) if 'size' in signature(arch).parameters else {}))
-    net[0](x)
-    learn = Learner(dls, _take(net, net, sd, arch, origin), **kwargs)
+    if isinstance(net, nn.Sequential): net[0](x)
+    learn = Learner(dls, _take(net, getattr(net, 'body', net), sd, arch, origin), **kwargs)
     learn.pretrained = False
     return learn
 

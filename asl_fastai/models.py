@@ -12,6 +12,7 @@ from inspect import signature
 
 from torch import nn
 from torchvision.ops import Conv2dNormActivation
+from .reader import HandReader
 
 # %% ../nbs/05_models.ipynb #426ad3c3
 class Fits(nn.Module):
@@ -106,7 +107,7 @@ def alexnet_bn(
         nn.Linear(1000, n_out))
 
 # %% ../nbs/05_models.ipynb #454cd690
-networks = dict(small=small, dexnet1=partial(dexnet, 1), dexnet2=partial(dexnet, 2), alexnet_bn=alexnet_bn) # What `find_network` knows
+networks = dict(small=small, dexnet1=partial(dexnet, 1), dexnet2=partial(dexnet, 2), alexnet_bn=alexnet_bn, reader=HandReader) # What `find_network` knows
 
 def _given(o): return dict(signature(getattr(o, 'func', o)).bind_partial(*getattr(o, 'args', ()), **getattr(o, 'keywords', {})).arguments)
 

@@ -23,33 +23,35 @@ from .sources import find_sources, source_dls
 class Recipe:
     "What is the same for every training of a model for strangers"
     data:tuple # Names of the sets that it begins with where none are given
-    arch:str = 'resnet18' # As `find_arch` takes it
-    size:int = 96 # Side of the pictures, in pixels
-    epochs:int = 20 # Epochs
-    per_epoch:int = 12000 # Pictures drawn in an epoch
-    lr:float = 2e-3 # Learning rate of the last layers; that of the first is a third
-    rendered:int = 400 # Rendered pictures of each letter; 0: none
+    arch:str = 'reader' # As `find_arch` takes it
+    size:int = 200 # Side of the pictures, in pixels
+    opened:str = 'whole_square' # What opens them, as `opener` knows it
+    epochs:int = 2 # Epochs; of a reader, how often pictures are looked at
+    rounds:int = 2 # How often a reader learns from all looks
+    per_epoch:int = 9000 # Pictures drawn in an epoch
+    lr:float = 2e-3 # Learning rate of the last layers; that of the first is a third, in a reader a seventh
+    rendered:int = 150 # Rendered pictures of each letter; 0: none
     share:float = 1. # How often they are drawn, relative to a set of photographs
     negatives:int = 1000 # Rendered pictures in which nobody signs; 0: none
     bank:int = 256 # Rooms that hands are laid before, rendered and photographed; 0: no augmentation but fastai's own
     mirror:bool = True # Left hands of right ones, and the other way round?
     smoothing:float = .1 # Of the labels (Szegedy et al. 2016)
-    views:tuple = (1, 1.25) # Scales at which the finished model looks at a picture, each also mirrored; none: once, as it is
+    views:tuple = () # Scales at which the finished model looks at a picture, each also mirrored; none: once, as it is
     temperature:float = 1. # Fitted on people held out (Guo et al. 2017)
     threshold:float = 0. # Confidence under which the answer is "I don't know"
     half:bool = False # Keep the weights in 16 bits?
     notes:dict = field(default_factory=dict) # What the card says besides: attribution, for whom it is, for what it is not
 
 _starter_notes = dict(
-    meant_for=['trying out what a model makes of fingerspelled letters, in pictures that show one hand', 'beginning your own training: its body is what `weights="auto"` offers without a network'],
+    meant_for=['trying out what a model makes of fingerspelled letters, in pictures that show one hand', 'beginning your own training: its joint network is what `weights="auto"` gives a reader'],
     not_for=['anything that somebody depends on: talking to people, tests, emergencies', 'judging how well a person signs',
         'words and sentences of American Sign Language, of which fingerspelling is a small part', 'J and Z in a still: they are movements'],
-    attribution=['MobileNetV2, ImageNet weights, by Google: Apache-2.0', 'Massey University gesture set by Barczak and others: CC0',
+    attribution=['the hand landmark network of MediaPipe, by Google: Apache-2.0', 'Massey University gesture set by Barczak and others: CC0',
         'Sign Language Digits Dataset by Arda Mavi and Zeynep Dikle: Apache-2.0', 'photographs of A to Z by Tamim Rahman: MIT',
         'ASLAlphabets by keptsecret: Apache-2.0', 'rendered hands by asl_fastai.synth: CC0'])
 
-recipes = dict(stranger=Recipe(('asl_alphabet', 'massey', 'asl_hg', 'asl_digits'), temperature=.86, threshold=.78),
-    starter=Recipe(('massey', 'asl_digits'), arch='mobilenet_v2', half=True, temperature=.87, threshold=.69, notes=_starter_notes)) # What `find_recipe` knows
+recipes = dict(stranger=Recipe(('asl_alphabet', 'massey', 'asl_hg', 'asl_digits')),
+    starter=Recipe(('massey', 'asl_digits'), half=True, temperature=.73, threshold=.79, notes=_starter_notes)) # What `find_recipe` knows
 
 # %% ../nbs/08b_recipes.ipynb #14ea1bfc
 def find_recipe(
@@ -89,7 +91,7 @@ def recipe_tfms(
 # %% ../nbs/08b_recipes.ipynb #1bc269d7
 coarse_share = .25 # Of a CSV file of letters, relative to a set of photographs
 
-@delegates(source_dls, keep=True, but='shares')
+@delegates(source_dls, keep=True, but='shares,opened')
 def recipe_dls(
     recipe:Recipe, # How a model is made
     data, # Names of sets, folders of one set, or folders of sets
@@ -102,7 +104,7 @@ def recipe_dls(
     made = rendered_sources(recipe, root)
     shares = {**{o: recipe.share for o in made[:1] if recipe.rendered}, **{o: coarse_share for o in found if Path(o).is_file()}}
     dls = source_dls(found+made, per_epoch=recipe.per_epoch, seed=seed, root=root, shares=shares,
-        size=recipe.size, batch_tfms=recipe_tfms(recipe, found, seed), **kwargs)
+        size=recipe.size, opened=recipe.opened, batch_tfms=recipe_tfms(recipe, found, seed), **kwargs)
     dls.split = 'held back: a part of every set'
     return dls
 

@@ -9,6 +9,8 @@ __all__ = ['optimisers', 'RunConfig', 'check_config', 'augment_tfms', 'run_dls',
 # %% ../nbs/09_runs.ipynb #2c159f93
 from .fast import *
 from .learner import *
+from .reader import HandReader
+from .looks import *
 from .models import find_network
 from .distributed import *
 from .evaluate import *
@@ -140,9 +142,10 @@ def fit_run(
     lr:float, # Learning rate
     cbs:list=(), # More callbacks
 ):
-    "Trains as `cfg` says: fine-tuning when there are pretrained weights, one cycle (Smith 2018) of all layers from scratch and by a recipe"
+    "Trains as `cfg` says: fine-tuning when there are pretrained weights, one cycle (Smith 2018) of all layers from scratch and by a recipe; a reader from looks"
     cbs = [EpochSeed(cfg.seed), TimeLeft(), *cbs, *([BnFreeze()]*cfg.freeze_bn), *([ProgressiveSize()]*cfg.progressive)]
-    if cfg.recipe:
+    if isinstance(learn.model, HandReader): learn.fit_looks(cfg.epochs, lr, _recipe(cfg).rounds, cfg.seed, cbs)
+    elif cfg.recipe:
         learn.unfreeze()
         learn.fit_one_cycle(cfg.epochs, slice(lr/3, lr), cbs=cbs)
     elif learn.pretrained: learn.fine_tune(cfg.epochs, base_lr=lr, cbs=cbs)
@@ -170,7 +173,7 @@ def _find_out(learn, cfg, out, processes):
 
 def _judge(learn, cfg, out):
     parts = {'validation': learn.dls.valid, **{name: judged_part(find_set(o)) for name,o in zip(_set_names(cfg.test), cfg.test)}}
-    with looking(learn, _recipe(cfg).views): evs = {name: evaluate(learn, o, name=name) for name,o in parts.items()}
+    with quickly(learn.model), looking(learn, _recipe(cfg).views): evs = {name: evaluate(learn, o, name=name) for name,o in parts.items()}
     evs = {k: tempered(e, _recipe(cfg).temperature) for k,e in evs.items()}
     for name,ev in evs.items(): write_json(out/('evaluation.json' if name=='validation' else f'evaluation-{name}.json'), ev.to_dict())
     return evs
@@ -244,6 +247,7 @@ def _finish(learn, cfg, found, out, pictures):
     learn.to_bundle(out/'bundle', scores={k: dict(accuracy=e.accuracy, n=e.n, marks=list(e.marks)) for k,e in evs.items()}, trained_on=_set_names(cfg.data),
         temperature=r.temperature, threshold=r.threshold, views=r.views, half=r.half, **r.notes)
     write_report(learn, cfg, found, evs, out, pictures)
+    shutil.rmtree(out/'looks', ignore_errors=True)
     return evs
 
 # %% ../nbs/09_runs.ipynb #a1c4f2ad

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['letters', 'digits', 'vocabs', 'digit_letters', 'moving_letters', 'max_pixels', 'openers', 'DATASETS', 'kaggle_input',
            'class_of', 'vocab_of', 'label_of', 'folder_label', 'labeller', 'frame_of', 'walk_pictures', 'picture_files',
-           'open_picture', 'grey_square', 'opener', 'content_hash', 'Dataset', 'datasets_table', 'data_root',
-           'parts_of', 'training_part', 'judged_part', 'get_data', 'find_set', 'is_for_judging', 'seen_in_judging',
-           'prepare_sample']
+           'open_picture', 'grey_square', 'whole_square', 'opener', 'content_hash', 'Dataset', 'datasets_table',
+           'data_root', 'parts_of', 'training_part', 'judged_part', 'get_data', 'find_set', 'is_for_judging',
+           'seen_in_judging', 'prepare_sample']
 
 # %% ../nbs/00_sets.ipynb #dba0f4f8
 import hashlib,os,re,shutil,struct,subprocess,sys
@@ -170,9 +170,18 @@ def _squared(im, size):
     square.paste(im.resize((w, h), Image.Resampling.BILINEAR), ((size-w)//2, (size-h)//2))
     return square
 
+# %% ../nbs/00_sets.ipynb #9e80867f
+def whole_square(
+    src, # A picture, as `open_picture` takes it
+    size:int=200, # Side of the square, in pixels
+) -> np.ndarray: # (size, size, 3) uint8
+    "A picture of any format in the middle of a black square, whole and in its proportions. Raises what `open_picture` raises"
+    return np.array(ImageOps.pad(Image.fromarray(open_picture(src)), (size, size), Image.Resampling.BILINEAR))
+
 # %% ../nbs/00_sets.ipynb #9e6f1f25
 openers = {f'{f.__name__}: {said}': f for f,said in ((open_picture, 'upright, RGB, squeezed to size x size'),
-    (grey_square, "upright, grey, whole, padded with its border's colour to size x size"))} # A card's words to what opens a picture so
+    (grey_square, "upright, grey, whole, padded with its border's colour to size x size"),
+    (whole_square, 'upright, RGB, whole, padded with black to size x size'))} # A card's words to what opens a picture so
 
 def opener(
     said:str, # What a card says of how pictures are opened, or the name of a function

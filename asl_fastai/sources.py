@@ -106,7 +106,7 @@ def source_dls(
     starts = np.cumsum([0, *map(len, sets.values())])
     held = [int(a+i) for a,d in zip(starts, sets.values()) if d for i in _held_back(list(d), labels, valid, seed)]
     block = asl_block(vocab, splitter=IndexSplitter(held), label_func=lambda o: labels[o], size=size, **kwargs)
-    stores = [store_of(training_part(s), size, root) for s in sources]
+    stores = [store_of(training_part(s), size, root, opened=kwargs.get('opened', 'open_picture')) for s in sources]
     train = np.setdiff1d(np.arange(len(files)), held)
     w = balance(owner[train], [labels[files[i]] for i in train], {str(k): v for k,v in (shares or {}).items()})
     n = per_epoch or len(train)

@@ -6,7 +6,7 @@
 __all__ = ['quantised', 'trial', 'add_variants', 'halve']
 
 # %% ../nbs/05d_variants.ipynb #71a27ea2
-import time
+import json, time
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -100,15 +100,24 @@ def add_variants(
     return add_to_bundle(bundle, files, variants=found, held_out=dict(pictures=len(index), processor=processor()))
 
 # %% ../nbs/05d_variants.ipynb #0fd50198
-def _halved(graph):
-    "An ONNX graph whose large tensors are kept in float16"
+def _places(data):
+    "Where each tensor's bytes are in a safetensors file: (shape, bytes) to (offset, length)"
+    size = int.from_bytes(data[:8], 'little')
+    spans = {k: (v['shape'], *v['data_offsets']) for k,v in json.loads(data[8:8+size]).items() if k!='__metadata__'}
+    return {(tuple(shape), data[8+size+a:8+size+b]): (8+size+a, b-a) for shape,a,b in spans.values()}
+
+def _halved(graph, places, file):
+    "An ONNX graph whose large tensors are kept in float16, those that are among the weights in their file alone"
     import onnx
     from onnx import numpy_helper as nh
     model,casts = onnx.load_from_string(graph),[]
     for o in model.graph.initializer:
         if o.data_type!=onnx.TensorProto.FLOAT or np.prod(o.dims)<1000: continue
-        name,x = o.name,nh.to_array(o)
-        o.CopyFrom(nh.from_array(x.astype(np.float16), f'{name}.half'))
+        name,x = o.name,nh.to_array(o).astype(np.float16)
+        o.CopyFrom(nh.from_array(x, f'{name}.half'))
+        if at := places.get((x.shape, x.tobytes())):
+            onnx.external_data_helper.set_external_data(o, file, *at)
+            o.ClearField('raw_data')
         casts.append(onnx.helper.make_node('Cast', [o.name], [name], to=onnx.TensorProto.FLOAT))
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
@@ -118,9 +127,9 @@ def _halved(graph):
 def halve(
     path:Path|str, # A bundle
 ) -> Bundle: # The same folder
-    "A bundle whose weights and fp32 graph are kept in 16 bits. Raises what `load_bundle` raises"
+    "A bundle whose weights are kept in 16 bits, and once: its fp32 graph finds them in `weights.safetensors`. Raises what `load_bundle` raises"
     from safetensors.numpy import save
     bundle = load_bundle(path)
-    weights = {k: v.astype(np.float16) if v.dtype==np.float32 else v for k,v in bundle.weights().items()}
+    weights = save({k: v.astype(np.float16) if v.dtype==np.float32 else v for k,v in bundle.weights().items()})
     graph = graph_files['fp32']
-    return add_to_bundle(bundle, {'weights.safetensors': save(weights), graph: _halved((bundle.path/graph).read_bytes())})
+    return add_to_bundle(bundle, {'weights.safetensors': weights, graph: _halved((bundle.path/graph).read_bytes(), _places(weights), 'weights.safetensors')})

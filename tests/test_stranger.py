@@ -7,6 +7,7 @@ from asl_fastai.bundle import Predictor, load_bundle
 from asl_fastai.cli import asl_train
 from asl_fastai.confidence import letters_shown
 from asl_fastai.negatives import backgrounds, negatives
+from asl_fastai.sets import picture_files
 from asl_fastai.synth import render_set
 
 people = [*(f'p{i}' for i in range(1, 7)), 'judge1', 'judge2'] # Nobody among them was learned from
@@ -37,7 +38,7 @@ def test_it_answers_when_no_model_is_named(some, tmp_path):
     assert json.loads((tmp_path/'some.json').read_text())['n'] > 0
 
 def test_hardly_anything_becomes_a_letter_where_nobody_signs(starter):
-    probs = starter.probs(list(negatives(1000, starter.size, seed=99)[0]))
+    probs = starter.probs(list(negatives(500, 128, seed=99)[0]))
     assert letters_shown(probs, starter.vocab, starter.card['threshold']).mean() <= .01
 
 def test_rooms_of_photographs_become_no_letters(starter, photos):
@@ -48,8 +49,8 @@ def test_rooms_of_photographs_become_no_letters(starter, photos):
 @pytest.mark.parametrize('name', people)
 def test_the_card_tells_what_the_starter_does(starter, photos, name):
     from asl_fastai.evaluate import evaluate
-    ev = evaluate(Predictor('starter', 'fp32'), photos/'people'/name, progress=False)
-    assert abs(ev.accuracy-starter.card['scores'][name]['accuracy']) < .01 and not ev.n_seen
+    ev = evaluate(Predictor('starter', 'fp32'), picture_files(photos/'people'/name)[::4], progress=False)
+    assert ev.interval[0] <= starter.card['scores'][name]['accuracy'] <= ev.interval[1] and not ev.n_seen
 
 @pytest.mark.parametrize('args,sentence', [
     (['--recipe', 'best'], 'There is no recipe'), (['--recipe', 'starter', '--lr', '1e-3'], 'fixes lr'), ([], 'nothing to train on'),

@@ -1,39 +1,43 @@
-"What makes a model work for a stranger: one ingredient changed at a time, judged on people who were left out"
+"What makes a model work for a stranger: people left out, one ingredient changed at a time, and the two recipes as they are"
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
-import numpy as np
+import numpy as np, torch
 from asl_fastai.bundle import Predictor
 from asl_fastai.confidence import answered, cross_tempered, fit_temperature, letters_shown, reject_threshold, tempered
 from asl_fastai.evaluate import evaluate
-from asl_fastai.generalise import leave_out, try_recipes
+from asl_fastai.generalise import leave_each_out, leave_out, looks_outside
+from asl_fastai.learner import EpochSeed
+from asl_fastai.looks import quickly
 from asl_fastai.machine import write_json
 from asl_fastai.negatives import backgrounds, negatives
-from asl_fastai.recipes import recipes
-from asl_fastai.runs import RunConfig, follow_recipe, train_run
-from asl_fastai.sets import picture_files
+from asl_fastai.reader import Reading
+from asl_fastai.recipes import Recipe, recipes
+from asl_fastai.runs import RunConfig, follow_recipe, run_dls, run_learner, train_run
+from asl_fastai.scores import Evaluation
+from asl_fastai.sets import label_of, picture_files
+from fastai.vision.all import DataLoaders, Learner, TfmdDL, accuracy, set_seed
 from measuring import facts, here, imagenet, kept, minutes_in, over_people, photos, repo, to_do
 
 people = {i: photos/'people'/f'p{i}' for i in range(1, 9)}
 judges = [photos/'people'/'judge1', photos/'people'/'judge2']
 folds = [[people[i] for i in o] for o in ((1, 4, 8), (2, 5, 7), (3, 6))]
 sets = [photos/'asl-alphabet', photos/'massey', photos/'sign-language-digits']
-small = replace(recipes['stranger'], size=64, epochs=3, per_epoch=5000, views=())
-tried = {'whole recipe': small, 'no other rooms': replace(small, bank=0), 'no rendered hands': replace(small, rendered=0),
-    'not mirrored': replace(small, mirror=False), 'two scales, mirrored': replace(small, views=(1, 1.25)), 'no pictures of nothing': replace(small, negatives=0),
-    'labels as they are': replace(small, smoothing=0.), 'twice as long': replace(small, epochs=6)}
+everybody = [*sets, *people.values()]
+work = repo/'runs'/'studies'
+pixels = Recipe((), arch='resnet18', size=96, opened='open_picture', epochs=20, per_epoch=12000, rendered=400, views=(1, 1.25)) # How it was done before there was a reader
 learned = [1, 8, 3, 6, 4] # In which order people are added, judged on the second fold
 
 def confidence(evs, before):
     "The temperature and threshold that people who were not learned from ask for, on top of the temperature that the bundle has; each ECE by the temperature of the others"
     found = fit_temperature(evs)
-    return dict(temperature=before*found, ece={o.name: o.ece for o in cross_tempered(evs)}, threshold=reject_threshold([tempered(o, found) for o in evs], .1))
+    return dict(temperature=before*found, ece={o.name: o.ece for o in cross_tempered(evs)}, threshold=reject_threshold([tempered(o, found) for o in evs], .05))
 
-def said_of(recipe, run, evs, minutes, data, found, **more):
+def said_of(study, recipe, run, evs, minutes, data, found, **more):
     "What is kept of a model judged on people"
     dicts = {k: v.to_dict() for k,v in evs.items()}
-    choices = {k: v for k,v in asdict(recipes[recipe]).items() if k!='notes'}
-    return facts(study=recipe, run=run, figures=kept(dicts), data=data, minutes=round(minutes, 1), choices=choices,
+    choices = {k: v for k,v in asdict(recipe).items() if k!='notes'}
+    return facts(study=study, run=run, figures=kept(dicts), data=data, minutes=round(minutes, 1), choices=choices,
         source='photographs of people that are not public', pairs={k: v.confused_pairs(5) for k,v in evs.items()}, mean=float(np.mean([o.accuracy for o in evs.values()])),
         mean_over_people=over_people(run, dicts) if any(k[0]=='p' for k in evs) else None, static={k: v.accuracy_static for k,v in evs.items()}, found=found,
         command='make studies STUDY=generalise', **more)
@@ -46,7 +50,9 @@ def judge(file, run, recipe, model, sets, known=(), trained=0.):
     rooms = backgrounds([f for o in sets for f in picture_files(o)], 1000, model.size)
     shown = {k: letters_shown(model.probs(list(x)), model.vocab, sure) for k,x in (('rendered', negatives(1000, model.size, seed=99)[0]), ('photographs', rooms))}
     found = confidence(chose, model.card['temperature']) if chose else dict(ece={})
-    write_json(file, said_of(recipe, run, evs, trained+(time.time()-began)/60, model.card['trained_on'], found, answered={k: answered(v, sure) for k,v in evs.items()},
+    minutes = trained+(time.time()-began)/60
+    write_json(file, said_of(recipe, recipes[recipe], run, evs, minutes, model.card['trained_on'], found,
+        answered={k: answered(v, sure) for k,v in evs.items()},
         shown={k: [int(v.sum()), len(v)] for k,v in shown.items()}, threshold=sure, temperature=model.card['temperature']))
 
 def starter():
@@ -55,32 +61,89 @@ def starter():
     if file := to_do('starter', 'people'): judge(file, 'people', 'starter', Predictor('starter', 'fp32'), [*six, *judges], six)
 
 def left_out():
-    "The recipe for strangers at full length, without the people of a fold, who say how sure it may be"
-    for held in folds[1:2]+folds[:1]+folds[2:]:
+    "The recipe for strangers, each person left out with one or two others, who all together say how sure it may be"
+    if not (file := to_do('stranger', 'left out')): return
+    began,out = time.time(),work/'left_out'
+    evs = leave_each_out('stranger', everybody, folds, out)
+    found = confidence([*evs.values()], 1.)
+    sure = {k: tempered(o, found['temperature']) for k,o in evs.items()}
+    minutes = (time.time()-began)/60/len(folds)
+    write_json(file, said_of('stranger', recipes['stranger'], 'left out', evs, minutes, [o.name for o in everybody], found,
+        answered={k: answered(o, found['threshold']) for k,o in sure.items()}))
+
+def before():
+    "The same people read from pixels alone, as the recipe was until it knew joints"
+    for held in folds[1:2]:
         run = f'without {", ".join(o.name for o in held)}'
-        if not (file := to_do('stranger', run)): continue
-        out = repo/'runs'/'studies'/file.stem
-        evs = leave_out('stranger', [*sets, photos/'sign-mnist', *people.values()], held, out, imagenet())
+        if not (file := to_do('pixels', run)): continue
+        out,known = work/file.stem,[*everybody, photos/'sign-mnist']
+        evs = leave_out(pixels, known, held, out, imagenet())
         found = confidence([*evs.values()], 1.)
-        sure = [tempered(o, found['temperature']) for o in evs.values()]
-        write_json(file, said_of('stranger', run, evs, minutes_in(out), [o.name for o in (*sets, photos/'sign-mnist', *people.values()) if o not in held], found,
-            answered={o.name: answered(o, found['threshold']) for o in sure}))
+        write_json(file, said_of('pixels', pixels, run, evs, minutes_in(out), [o.name for o in known if o not in held], found,
+            answered={k: answered(tempered(o, found['temperature']), found['threshold']) for k,o in evs.items()}))
 
 def stranger():
     "The recipe for strangers on everybody but the judges, who chose nothing"
     if not (file := to_do('stranger', 'judges')): return
-    out = repo/'runs'/'studies'/file.stem
-    train_run(follow_recipe(RunConfig(data=[str(photos)], weights=imagenet()), 'stranger'), out, resume=True)
-    judge(file, 'judges', 'stranger', Predictor(out/'bundle', 'fp32'), judges, trained=minutes_in(out))
+    out,began = work/file.stem,time.time()
+    train_run(follow_recipe(RunConfig(data=[*map(str, everybody)]), 'stranger'), out, resume=True)
+    judge(file, 'judges', 'stranger', Predictor(out/'bundle', 'fp32'), judges, trained=(time.time()-began)/60)
+
+def described(learn, looks):
+    "What the head sees of looks while the last blocks are still, (n, 1347) float32"
+    late = learn.model.reading.late.eval()
+    with torch.no_grad(): z = torch.cat([late(a.float().view(-1, 192, 7, 7)).mean((2, 3)) for a in looks.a.split(256)])
+    return torch.cat([z, looks.shape.float()], 1)
+
+def head_on(x, y, seed=42):
+    "A head trained on descriptions alone, as a function to probabilities"
+    set_seed(seed)
+    head = Reading(29).head
+    both = torch.utils.data.TensorDataset(x, y)
+    dls = DataLoaders(TfmdDL(both, bs=256, shuffle=True, drop_last=True, num_workers=0), TfmdDL(both, bs=256, num_workers=0))
+    with (learn := Learner(dls, head, loss_func=torch.nn.CrossEntropyLoss(label_smoothing=.1), metrics=accuracy, wd=.01)).no_bar(), learn.no_logging():
+        learn.fit_one_cycle(4, 3e-3, cbs=EpochSeed(seed))
+    def probs(x):
+        with torch.no_grad(): return head.eval()(x).softmax(1).numpy()
+    return probs
+
+def ingredients():
+    "What the head alone can do with one thing taken away, the last blocks still: many small trainings from the looks that `left_out` made"
+    out = here/'results'/'generalise'
+    names = {'joints and pixels': [], 'pixels only': [], 'joints only': [], 'no rendered hands': []}
+    counts = {f'{n} people': [people[i] for i in learned[n:]] for n in (0, 1, 2, 3, 5)}
+    todo = [(name, held) for name in names for held in folds]+[(name, folds[1]) for name in counts]
+    def file(name, held): return out/f'{name.replace(" ", "_")}-{"+".join(o.name for o in held)}.json'
+    if all(file(*o).exists() for o in todo): return print('results/generalise is complete; remove a file to measure it again')
+    cfg = follow_recipe(RunConfig(data=[*map(str, everybody)]), 'stranger')
+    learn = run_learner(cfg, run_dls(cfg), path=work/'left_out', model_dir='.')
+    looks,_ = learn.look_often(cfg.epochs, cfg.seed)
+    x,items = described(learn, looks),learn.dls.train.items
+    rendered = [o for o in {f.parents[1] for f in items} if 'rendered' in o.name]
+    plain = {}
+    for o in people.values():
+        with quickly(learn.model): found = learn.look(learn.dls.test_dl(picture_files(o), with_labels=True), work/'left_out'/'looks'/f'{o.name}.pth')
+        plain[o.name] = described(learn, found)
+    def of(name, x):
+        x = x.clone()
+        if name=='pixels only': x[:, 1152:] = 0
+        if name=='joints only': x[:, :1152] = 0
+        return x
+    for name,held in todo:
+        if file(name, held).exists(): continue
+        began = time.time()
+        keep = looks_outside(looks, items, [*held, *counts.get(name, []), *(rendered if name=='no rendered hands' else [])])
+        probs,figures = head_on(of(name, x[keep]), looks.y[keep]),{}
+        for o in held:
+            files = picture_files(o)
+            ev = Evaluation(o.name, files, [label_of(f) for f in files], probs(of(name, plain[o.name])), learn.dls.vocab)
+            figures[o.name] = {k: getattr(ev, k) for k in 'accuracy interval n marks lacking ece per_class'.split()}
+        write_json(file(name, held), facts(study='generalise', command='make studies STUDY=generalise', recipe=name, minutes=round((time.time()-began)/60, 2), figures=figures))
 
 def main():
-    "Each recipe and fold is kept when it is done"
+    "Each result is kept when it is done"
     starter()
     left_out()
+    ingredients()
     stranger()
-    go = lambda *args: try_recipes(*args, here/'results'/'generalise', imagenet(), work=repo/'runs'/'studies'/'generalise',
-        **facts(study='generalise', command='make studies STUDY=generalise'))
-    go(dict([*tried.items()][:3]), [*sets, *people.values()], folds[1:2])
-    for n in (0, 2, 5, 1, 3): go({f'{n} people': small}, [*sets, *(people[i] for i in learned[:n]), *folds[1]], folds[1:2])
-    for n in (1, 16): go({f'{n} rooms': replace(small, bank=n)}, [*sets, *people.values()], folds[1:2])
-    go(tried, [*sets, *people.values()], folds)
+    before()
