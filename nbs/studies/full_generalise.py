@@ -48,7 +48,7 @@ def judge(file, run, recipe, model, sets, known=(), trained=0.):
     evs = {o.name: evaluate(model, o) for o in sets}
     sure,chose = model.card['threshold'],[evs[o.name] for o in known]
     rooms = backgrounds([f for o in sets for f in picture_files(o)], 1000, model.size)
-    shown = {k: letters_shown(model.probs(list(x)), model.vocab, sure) for k,x in (('rendered', negatives(1000, model.size, seed=99)[0]), ('photographs', rooms))}
+    shown = {k: letters_shown(model.probs(list(x)), model.vocab, sure) for k,x in (('rendered', negatives(1000, 128, seed=99)[0]), ('photographs', rooms))}
     found = confidence(chose, model.card['temperature']) if chose else dict(ece={})
     minutes = trained+(time.time()-began)/60
     write_json(file, said_of(recipe, recipes[recipe], run, evs, minutes, model.card['trained_on'], found,
