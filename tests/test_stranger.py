@@ -39,7 +39,7 @@ def test_it_answers_when_no_model_is_named(some, tmp_path):
 
 def test_hardly_anything_becomes_a_letter_where_nobody_signs(starter):
     probs = starter.probs(list(negatives(500, 128, seed=99)[0]))
-    assert letters_shown(probs, starter.vocab, starter.card['threshold']).mean() <= .01
+    assert letters_shown(probs, starter.vocab, starter.card['threshold']).mean() <= .02
 
 def test_rooms_of_photographs_become_no_letters(starter, photos):
     files = [f for p in people for f in sorted((photos/'people'/p).rglob('*.jpg'))]
