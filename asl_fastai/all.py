@@ -25,6 +25,8 @@ from .batches import *
 from .data import *
 from .augment import *
 from .sources import *
+from .joints import *
+from .reader import *
 from .models import *
 from .fast import *
 from .card import *
@@ -34,6 +36,7 @@ from .variants import *
 from .bundle import *
 from .cluster import *
 from .learner import *
+from .looks import *
 from .scores import *
 from .report import *
 from .distributed import *
