@@ -53,5 +53,5 @@ from .app import *
 from .cli import *
 
 # %% ../nbs/13_all.ipynb #afa991df
-rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch rows arrays sets doctor hands skin raster scenes drawing synth negatives store batches data augment sources models fast card engines jobs variants bundle cluster learner scores report distributed views epochs evaluate confidence recipes runs generalise track tune app cli'.split()]
+rooms = [import_module(f'asl_fastai.{o}') for o in 'machine fetch rows arrays sets doctor hands skin raster scenes drawing synth negatives store batches data augment sources joints reader models fast card engines jobs variants bundle cluster learner looks scores report distributed views epochs evaluate confidence recipes runs generalise track tune app cli'.split()]
 __all__ = [*dict.fromkeys(name for room in rooms for name in room.__all__)]
