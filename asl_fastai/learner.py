@@ -271,6 +271,12 @@ class TimeLeft(Callback):
         if minutes>=1 and not rank_distrib(): print(f'{left} more epochs, about {minutes:.0f} minutes')
 
 # %% ../nbs/07_learner.ipynb #6db63590
+def _plain(o):
+    "Numbers of numpy's as Python's, which are loaded without pickle"
+    if isinstance(o, dict): return {k: _plain(v) for k,v in o.items()}
+    if isinstance(o, (list, tuple)): return type(o)(map(_plain, o))
+    return o.item() if isinstance(o, np.generic) else o
+
 class Checkpoints(Callback):
     "Keeps `last.pth` and `best.pth` in a folder, and goes on from `last.pth` when `resume` is true"
     order = Recorder.order+10
@@ -311,7 +317,7 @@ class Checkpoints(Callback):
         model,opt = get_model(self.model).state_dict(),self.opt.state_dict()
         if self._best(): self._write('best.pth', dict(model=model, opt=opt))
         sm = self.recorder.smooth_loss
-        self._write('last.pth', dict(model=model, opt=dict(opt, hypers=[{k: float(v) for k,v in h.items()} for h in opt['hypers']]), rows=self.rows, n_fit=self.n_fit,
+        self._write('last.pth', dict(model=model, opt={k: v if k=='state' else _plain(v) for k,v in opt.items()}, rows=self.rows, n_fit=self.n_fit,
             epoch=self.epoch, smooth=float(sm.val), count=sm.count))
 
     def _best(self):

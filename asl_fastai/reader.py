@@ -55,18 +55,19 @@ def shape_of(
 
 # %% ../nbs/04c_reader.ipynb #78056325
 class Reading(nn.Module):
-    "From what the still layers say, (n, 192*7*7), and a hand's shape, (n, 195), to scores (n, n_out): the part of a reader that learns"
+    "From what the still blocks say, flat, and a hand's shape, (n, 195), to scores (n, n_out): the part of a reader that learns"
     def __init__(self,
         n_out:int, # Classes
+        still:int=6, # Blocks of the joint network that stay as they are, of 15
         wide:int=256, # Of the one hidden layer
         dropout:float=.5, # Share of its numbers dropped in training, in [0, 1)
     ):
         super().__init__()
-        self.late = late_layers()
+        self.late,self.map = late_layers(still),early_map(still)
         n = 1152+195
         self.head = nn.Sequential(nn.BatchNorm1d(n), nn.Dropout(dropout/2), nn.Linear(n, wide), nn.ReLU(), nn.Dropout(dropout), nn.Linear(wide, n_out))
     def forward(self, a, shape):
-        z = self.late(a.float().view(-1, 192, 7, 7)).mean((2, 3))
+        z = self.late(a.float().unflatten(1, self.map)).mean((2, 3))
         return self.head(torch.cat([z, shape.float()], 1))
 
 # %% ../nbs/04c_reader.ipynb #b22af135
@@ -74,11 +75,12 @@ class HandReader(nn.Module):
     "From pictures (n, 3, size, size) in [0, 1] to scores (n, n_out): finds the hand, looks again, and reads"
     def __init__(self,
         n_out:int, # Classes
+        still:int=6, # Blocks of the joint network that stay as they are, of 15; 12 at most
         wide:int=256, # Of the head's one hidden layer
         dropout:float=.5, # Share of its numbers dropped in training, in [0, 1)
     ):
         super().__init__()
-        self.joints,self.reading = JointNet().requires_grad_(False),Reading(n_out, wide, dropout)
+        self.still,self.joints,self.reading = still,JointNet().requires_grad_(False),Reading(n_out, still, wide, dropout)
 
     @property
     def body(self): return self.joints
@@ -92,15 +94,15 @@ class HandReader(nn.Module):
 
     def second(self,
         x:torch.Tensor, # Squares with a hand each, (n, 3, 224, 224) in [0, 1]
-    ) -> tuple: # (n, 192*7*7) and (n, 128)
-        "What the still layers, and the joint network as a whole, say of them"
-        a = self.joints.early(x)
-        return a.flatten(1),self.joints.answer(a)
+    ) -> tuple: # What the still blocks say, flat, and (n, 128)
+        "What the still blocks, and the joint network as a whole, say of them"
+        a = self.joints.early[:self.still+1](x)
+        return a.flatten(1),self.joints.answer(self.joints.early[self.still+1:](a))
 
     @torch.no_grad()
     def look(self,
         x:torch.Tensor, # Pictures, (n, 3, size, size) in [0, 1]
-    ) -> tuple: # (n, 192*7*7) and (n, 195)
+    ) -> tuple: # What the still blocks say, flat, and (n, 195)
         "All that `reading` needs to know of each picture"
         frame = self.find(x)
         a,answers = self.second(cut_square(x, frame))
@@ -112,6 +114,7 @@ class HandReader(nn.Module):
 def reader_weights(
     joints:dict, # Weights of a `JointNet`, as `joint_weights` reads them
 ) -> dict: # Name to tensor, for a `HandReader`: all but the head
-    "The weights with which a reader begins"
-    late = {f'reading.{k}': v for k,v in joints.items() if k.startswith('late.')}
+    "The weights with which a reader begins, wherever what learns begins"
+    def _number(part, i, *rest): return '.'.join([str(int(i)+13*(part=='late')), *rest])
+    late = {f'reading.late.{_number(*k.split("."))}': v for k,v in joints.items() if not k.startswith('answers')}
     return {**{f'joints.{k}': v for k,v in joints.items()}, **late}

@@ -26,9 +26,9 @@ class Recipe:
     arch:str = 'reader' # As `find_arch` takes it
     size:int = 200 # Side of the pictures, in pixels
     opened:str = 'whole_square' # What opens them, as `opener` knows it
-    epochs:int = 2 # Epochs; of a reader, how often pictures are looked at
-    rounds:int = 2 # How often a reader learns from all looks
-    per_epoch:int = 9000 # Pictures drawn in an epoch
+    epochs:int = 4 # Epochs; of a reader, how often pictures are looked at
+    rounds:int = 1 # How often a reader learns from all looks
+    per_epoch:int = 12288 # Pictures drawn in an epoch
     lr:float = 2e-3 # Learning rate of the last layers; that of the first is a third, in a reader a seventh
     rendered:int = 150 # Rendered pictures of each letter; 0: none
     share:float = 1. # How often they are drawn, relative to a set of photographs
