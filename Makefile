@@ -8,7 +8,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LINKS := nbdev_test nbdev_export nbdev_clean
-TEST_NBS := OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/nbdev_test --n-workers 1 --do-print --timing
+BESIDE := OMP_NUM_THREADS=1 MPLBACKEND=agg
 OURS := nbs asl_fastai benchmarks tests setup.py streamlit_app.py
 
 .PHONY: run app test studies bench setup readme
@@ -32,8 +32,8 @@ app: setup
 test: setup
 	@$(BIN)/python tests/fresh.py
 	@$(BIN)/chkstyle $(OURS)
-	@$(TEST_NBS) nbs/studies & study=$$!; $(TEST_NBS) --skip-folder-re '^[_.]|studies'; rest=$$?; wait $$study && exit $$rest
-	@MPLBACKEND=agg $(BIN)/python -m pytest tests
+	@$(BESIDE) $(BIN)/nbdev_test --n-workers 2 --do-print --timing
+	@$(BESIDE) $(BIN)/python -m pytest tests -n 2 --dist loadfile --durations 20
 
 studies: setup
 	@$(BIN)/python nbs/studies/full_size.py $(STUDY)

@@ -9,7 +9,7 @@ __all__ = ['leave_out', 'looks_outside', 'leave_each_out', 'try_recipes', 'gener
 import json
 
 from fastai.vision.all import *
-from .machine import write_json
+from .machine import whole_file, write_json
 from .sets import *
 from .sources import find_sources
 from .learner import *
@@ -62,7 +62,7 @@ def leave_each_out(
     recipe:Recipe|str, # How to train a reader
     data, # As `leave_out`
     folds:list, # Lists of folders, left out together
-    out:Path|str, # Folder for the looks: what was broken off goes on
+    out:Path|str, # Folder for the looks, and for what each fold learned: what was broken off goes on
     weights='auto', # As `asl_learner`
     seed:int=42, # Of everything random
 ) -> dict: # Set's name to its Evaluation
@@ -72,8 +72,12 @@ def leave_each_out(
     looks = everybody.look_often(cfg.epochs, seed)
     for held in folds:
         cfg,learn = _fold(recipe, data, held, weights, seed, out)
-        some = [o.some(looks_outside(o, dl.items, L(held).map(Path))) for o,dl in zip(looks, everybody.dls)]
-        learn.looks_learner(*some).fit_one_cycle(rounds, slice(cfg.lr/7, cfg.lr), cbs=[EpochSeed(seed), TimeLeft()])
+        file = Path(out)/f'without_{"+".join(Path(o).name for o in held)}.pth'
+        if file.exists(): learn.model.reading.load_state_dict(torch.load(file, map_location=learn.dls.device, weights_only=True))
+        else:
+            some = [o.some(looks_outside(o, dl.items, L(held).map(Path))) for o,dl in zip(looks, everybody.dls)]
+            learn.looks_learner(*some).fit_one_cycle(rounds, slice(cfg.lr/7, cfg.lr), cbs=[EpochSeed(seed), TimeLeft()])
+            with whole_file(file, 'wb') as f: torch.save(learn.model.reading.state_dict(), f)
         evs.update(_judged(learn, recipe, held))
     return evs
 

@@ -42,6 +42,8 @@ def late_layers(
     "The layers after the first blocks, by their numbers"
     return nn.Sequential(OrderedDict({str(i): o for i,o in enumerate(_layers_of()) if i>still}))
 
+
+# %% ../nbs/04b_joints.ipynb #9a6dedb7
 def early_map(
     still:int, # Number of blocks
 ) -> tuple: # Channels, height, width

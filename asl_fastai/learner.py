@@ -274,7 +274,7 @@ class TimeLeft(Callback):
 def _plain(o):
     "Numbers of numpy's as Python's, which are loaded without pickle"
     if isinstance(o, dict): return {k: _plain(v) for k,v in o.items()}
-    if isinstance(o, (list, tuple)): return type(o)(map(_plain, o))
+    if is_listy(o): return (tuple if isinstance(o, tuple) else list)(map(_plain, o))
     return o.item() if isinstance(o, np.generic) else o
 
 class Checkpoints(Callback):

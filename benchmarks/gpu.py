@@ -6,10 +6,8 @@ The pictures are those of `data`, the rendered sample if nothing else is said, e
 learned. `five` trains all layers from scratch for five epochs; `write-up` is the published run: a fifth held out, one frozen epoch, four of all layers (25 min 51 s, published). `fit_s` counts everything from the first batch to the last
 validation, `store_s` decoding once, `preparing_s` opening the store, making the learner and moving pictures to the GPU. Without a GPU it does the same on the processor."""
 import argparse, os, time
-from pathlib import Path
 
-import pandas as pd
-import torch
+import pandas as pd, torch
 from _bench import gflop_of, gflops, say, seconds
 
 runs = {'five': (128, lambda learn: learn.fit_one_cycle(5, 1e-2)), 'write-up': (200, lambda learn: learn.fine_tune(4, 1e-2))}
@@ -53,7 +51,8 @@ def timed(folder, o, run):
     epochs,n = clock.seconds,len(dls.train)*dls.bs
     on = next(learn.model.parameters()).device
     limit = gflops(torch.bfloat16, 8192 if on.type=='cuda' else 2048, on)/3/gflop_of(learn.model.cpu(), size)
-    return dict(fit_s=fit_s, rate=n/min(epochs), of_limit=n/min(epochs)/limit, store_s=store_s, preparing_s=made-start, first_epoch_s=epochs[0], best_epoch_s=min(epochs), training_s=sum(epochs),
+    rate,took = n/min(epochs),dict(first_epoch_s=epochs[0], best_epoch_s=min(epochs), training_s=sum(epochs))
+    return dict(fit_s=fit_s, rate=rate, of_limit=rate/limit, store_s=store_s, preparing_s=made-start, **took,
         train=len(dls.train_ds), valid=len(dls.valid_ds), accuracy=float(learn.recorder.values[-1][-1]), gpu_mb=torch.cuda.max_memory_allocated()/2**20)
 
 if __name__=='__main__':

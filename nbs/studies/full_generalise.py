@@ -1,6 +1,6 @@
 "What makes a model work for a stranger: people left out, one ingredient changed at a time, and the two recipes as they are"
-import time
-from dataclasses import asdict
+import os, shutil, time
+from dataclasses import asdict, replace
 
 import numpy as np, torch
 from asl_fastai.bundle import Predictor
@@ -71,6 +71,19 @@ def left_out():
     write_json(file, said_of('stranger', recipes['stranger'], 'left out', evs, minutes, [o.name for o in everybody], found,
         answered={k: answered(o, found['threshold']) for k,o in sure.items()}))
 
+def blocks():
+    "How many blocks of the joint network should stay as they are, and how many looks are enough"
+    if not (file := to_do('reader', 'blocks')): return
+    began,figures = time.time(),{}
+    for still,epochs,rounds in ((12, 1, 2), (12, 4, 1), (12, 10, 1), (9, 4, 1), (6, 4, 1), (6, 4, 2), (6, 10, 1)):
+        recipe = replace(recipes['stranger'], arch=f'reader(still={still})', per_epoch=16384, epochs=epochs, rounds=rounds)
+        evs = leave_each_out(recipe, everybody, folds, out := work/f'blocks-{still}-{epochs}-{rounds}')
+        figures[f'{still} still, {16384*epochs:,} looks, {rounds} round{"s"*(rounds>1)}'] = {k: o.accuracy for k,o in evs.items()}
+        shutil.rmtree(out)
+    choices = dict(lr=recipe.lr, size=recipe.size, seed=42)
+    write_json(file, facts(study='reader', run='blocks', figures=figures, data=[o.name for o in everybody], minutes=(time.time()-began)/60/len(figures), choices=choices,
+        source='photographs of people that are not public', command='make studies STUDY=generalise'))
+
 def before():
     "The same people read from pixels alone, as the recipe was until it knew joints"
     for held in folds[1:2]:
@@ -85,14 +98,15 @@ def before():
 def stranger():
     "The recipe for strangers on everybody but the judges, who chose nothing"
     if not (file := to_do('stranger', 'judges')): return
-    out,began = work/file.stem,time.time()
+    out,began,looks = work/file.stem,time.time(),work/'left_out'/'looks'
+    if looks.exists() and not (out/'looks').exists(): shutil.copytree(looks, out/'looks', copy_function=os.link) # Of the same pictures, by the same seeds
     train_run(follow_recipe(RunConfig(data=[*map(str, everybody)]), 'stranger'), out, resume=True)
     judge(file, 'judges', 'stranger', Predictor(out/'bundle', 'fp32'), judges, trained=(time.time()-began)/60)
 
 def described(learn, looks):
     "What the head sees of looks while the last blocks are still, (n, 1347) float32"
-    late = learn.model.reading.late.eval()
-    with torch.no_grad(): z = torch.cat([late(a.float().view(-1, 192, 7, 7)).mean((2, 3)) for a in looks.a.split(256)])
+    m = learn.model.reading.eval()
+    with torch.no_grad(): z = torch.cat([m.late(a.float().unflatten(1, m.map)).mean((2, 3)) for a in looks.a.split(256)])
     return torch.cat([z, looks.shape.float()], 1)
 
 def head_on(x, y, seed=42):
@@ -146,4 +160,5 @@ def main():
     left_out()
     ingredients()
     stranger()
+    blocks()
     before()
