@@ -124,8 +124,8 @@ def looks_learner(self:Learner,
     make = partial(LooksDL, num_workers=0, device=one_param(self.model).device)
     dls = DataLoaders(make(train, bs=min(bs, len(train)), shuffle=True, drop_last=True), make(valid, bs=min(bs, len(valid))))
     cbs = [ChannelsLast(), *([CPUAutocast()]*(getattr(self, 'fast', fastest(0))=='bf16'))]
-    kwargs = dict(dict(wd=.01, opt_func=fused_adam, metrics=self.metrics), **kwargs)
-    return Learner(dls, self.model.reading, loss_func=self.loss_func, splitter=_halves, cbs=cbs, **kwargs)
+    kwargs = dict(dict(wd=.01, opt_func=fused_adam, metrics=self.metrics, cbs=cbs), **kwargs)
+    return Learner(dls, self.model.reading, loss_func=self.loss_func, splitter=_halves, **kwargs)
 
 # %% ../nbs/07f_looks.ipynb #6423d3aa
 @patch

@@ -60,40 +60,43 @@ def starter():
     six = [people[i] for i in range(1, 7)]
     if file := to_do('starter', 'people'): judge(file, 'people', 'starter', Predictor('starter', 'fp32'), [*six, *judges], six)
 
-def left_out():
-    "The recipe for strangers, each person left out with one or two others, who all together say how sure it may be"
-    if not (file := to_do('stranger', 'left out')): return
-    began,out = time.time(),work/'left_out'
-    evs = leave_each_out('stranger', everybody, folds, out)
+def without(held): return f'without {", ".join(o.name for o in held)}'
+
+def fold(file, study, recipe, held, data, evs, minutes):
+    "Keeps what a model says of the people who were left out, who together say how sure it may be"
     found = confidence([*evs.values()], 1.)
-    sure = {k: tempered(o, found['temperature']) for k,o in evs.items()}
-    minutes = (time.time()-began)/60/len(folds)
-    write_json(file, said_of('stranger', recipes['stranger'], 'left out', evs, minutes, [o.name for o in everybody], found,
-        answered={k: answered(o, found['threshold']) for k,o in sure.items()}))
+    sure = {k: answered(tempered(o, found['temperature']), found['threshold']) for k,o in evs.items()}
+    write_json(file, said_of(study, recipe, without(held), evs, minutes, [o.name for o in data if o not in held], found, answered=sure))
+
+def left_out():
+    "The recipe for strangers, each person left out with one or two others"
+    for held in (folds[1], folds[0], folds[2]):
+        if not (file := to_do('stranger', without(held))): continue
+        began = time.time()
+        evs = leave_each_out('stranger', everybody, [held], work/'left_out')
+        fold(file, 'stranger', recipes['stranger'], held, everybody, evs, (time.time()-began)/60)
 
 def blocks():
     "How many blocks of the joint network should stay as they are, and how many looks are enough"
     if not (file := to_do('reader', 'blocks')): return
-    began,figures = time.time(),{}
+    began,figures,means = time.time(),{},{}
     for still,epochs,rounds in ((12, 1, 2), (12, 4, 1), (12, 10, 1), (9, 4, 1), (6, 4, 1), (6, 4, 2), (6, 10, 1)):
         recipe = replace(recipes['stranger'], arch=f'reader(still={still})', per_epoch=16384, epochs=epochs, rounds=rounds)
         evs = leave_each_out(recipe, everybody, folds, out := work/f'blocks-{still}-{epochs}-{rounds}')
-        figures[f'{still} still, {16384*epochs:,} looks, {rounds} round{"s"*(rounds>1)}'] = {k: o.accuracy for k,o in evs.items()}
+        name = f'{still} still, {16384*epochs:,} looks, {rounds} round{"s"*(rounds>1)}'
+        figures[name],means[name] = {k: dict(accuracy=o.accuracy, interval=o.interval, n=o.n) for k,o in evs.items()},over_people(name, {k: o.to_dict() for k,o in evs.items()})
         shutil.rmtree(out)
     choices = dict(lr=recipe.lr, size=recipe.size, seed=42)
-    write_json(file, facts(study='reader', run='blocks', figures=figures, data=[o.name for o in everybody], minutes=(time.time()-began)/60/len(figures), choices=choices,
+    write_json(file, facts(study='reader', run='blocks', figures=figures, mean_over_people=means, data=[o.name for o in everybody], minutes=(time.time()-began)/60/len(figures), choices=choices,
         source='photographs of people that are not public', command='make studies STUDY=generalise'))
 
 def before():
     "The same people read from pixels alone, as the recipe was until it knew joints"
     for held in folds[1:2]:
-        run = f'without {", ".join(o.name for o in held)}'
-        if not (file := to_do('pixels', run)): continue
+        if not (file := to_do('pixels', without(held))): continue
         out,known = work/file.stem,[*everybody, photos/'sign-mnist']
         evs = leave_out(pixels, known, held, out, imagenet())
-        found = confidence([*evs.values()], 1.)
-        write_json(file, said_of('pixels', pixels, run, evs, minutes_in(out), [o.name for o in known if o not in held], found,
-            answered={k: answered(tempered(o, found['temperature']), found['threshold']) for k,o in evs.items()}))
+        fold(file, 'pixels', pixels, held, known, evs, minutes_in(out))
 
 def stranger():
     "The recipe for strangers on everybody but the judges, who chose nothing"
