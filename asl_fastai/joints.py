@@ -36,12 +36,13 @@ def _blocks(): return [_Block(i, *o) for i,o in zip([24, *(o for _,o,*_ in joint
 
 def _layers_of(): return [_conv(3, 24, 3, 2), *_blocks(), _conv(192, 1152, 1), _conv(1152, 1152, 3, groups=1152)]
 
+
+# %% ../nbs/04b_joints.ipynb #5967f27b
 def late_layers(
     still:int, # Number of blocks that are left out
 ) -> nn.Sequential: # From (n, *early_map(still)) to (n, 1152, 7, 7)
     "The layers after the first blocks, by their numbers"
     return nn.Sequential(OrderedDict({str(i): o for i,o in enumerate(_layers_of()) if i>still}))
-
 
 # %% ../nbs/04b_joints.ipynb #9a6dedb7
 def early_map(

@@ -84,11 +84,12 @@ def blocks():
         recipe = replace(recipes['stranger'], arch=f'reader(still={still})', per_epoch=16384, epochs=epochs, rounds=rounds)
         evs = leave_each_out(recipe, everybody, folds, out := work/f'blocks-{still}-{epochs}-{rounds}')
         name = f'{still} still, {16384*epochs:,} looks, {rounds} round{"s"*(rounds>1)}'
-        figures[name],means[name] = {k: dict(accuracy=o.accuracy, interval=o.interval, n=o.n) for k,o in evs.items()},over_people(name, {k: o.to_dict() for k,o in evs.items()})
+        figures[name] = {k: dict(accuracy=o.accuracy, interval=o.interval, n=o.n) for k,o in evs.items()}
+        means[name] = over_people(name, {k: o.to_dict() for k,o in evs.items()})
         shutil.rmtree(out)
-    choices = dict(lr=recipe.lr, size=recipe.size, seed=42)
-    write_json(file, facts(study='reader', run='blocks', figures=figures, mean_over_people=means, data=[o.name for o in everybody], minutes=(time.time()-began)/60/len(figures), choices=choices,
-        source='photographs of people that are not public', command='make studies STUDY=generalise'))
+    minutes,choices = (time.time()-began)/60/len(figures),dict(lr=recipe.lr, size=recipe.size, seed=42)
+    write_json(file, facts(study='reader', run='blocks', figures=figures, mean_over_people=means, data=[o.name for o in everybody], minutes=minutes,
+        choices=choices, source='photographs of people that are not public', command='make studies STUDY=generalise'))
 
 def before():
     "The same people read from pixels alone, as the recipe was until it knew joints"
