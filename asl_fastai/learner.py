@@ -298,6 +298,7 @@ class Checkpoints(Callback):
         else: self._load(s)
 
     def _load(self, s):
+        if set(s['opt'])!=set(self.opt.state_dict()): raise ValueError(f'{self.last} was written with another optimiser: go on with that one, or remove it and start anew')
         self.skip = s['epoch']+1
         get_model(self.model).load_state_dict(s['model'])
         self.opt.load_state_dict(to_device(s['opt'], one_param(self.model).device))
