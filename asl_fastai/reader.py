@@ -115,6 +115,6 @@ def reader_weights(
     joints:dict, # Weights of a `JointNet`, as `joint_weights` reads them
 ) -> dict: # Name to tensor, for a `HandReader`: all but the head
     "The weights with which a reader begins, wherever what learns begins"
-    def _number(part, i, *rest): return '.'.join([str(int(i)+13*(part=='late')), *rest])
+    def _number(part, i, *rest): return '.'.join([str(int(i)+(joint_half+1)*(part=='late')), *rest])
     late = {f'reading.late.{_number(*k.split("."))}': v for k,v in joints.items() if not k.startswith('answers')}
     return {**{f'joints.{k}': v for k,v in joints.items()}, **late}

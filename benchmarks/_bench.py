@@ -56,6 +56,11 @@ def gflop_of(model, size):
     with FlopCounterMode(display=False) as f, torch.no_grad(): model.eval()(torch.zeros(1, 3, size, size))
     return f.get_total_flops()/1e9
 
+def training_limit(model, size, dtype):
+    "Pictures a second that matrix products would allow in training: three times the operations of a forward pass. Leaves the model on the CPU"
+    on = next(model.parameters()).device
+    return gflops(dtype, 8192 if on.type=='cuda' else 2048, on)/3/gflop_of(model.cpu(), size)
+
 results = Path(__file__).resolve().parent/'results'
 
 def say(name, table, **more):

@@ -4,11 +4,13 @@ python benchmarks/gpu.py [--pictures 87000] [--data sample] [--arch resnet18] [-
 
 The pictures are those of `data`, the rendered sample if nothing else is said, each there many times under other names: what they show does not matter for speed, and accuracy says no more than that something is
 learned. `five` trains all layers from scratch for five epochs; `write-up` is the published run: a fifth held out, one frozen epoch, four of all layers (25 min 51 s, published). `fit_s` counts everything from the first batch to the last
-validation, `store_s` decoding once, `preparing_s` opening the store, making the learner and moving pictures to the GPU. Without a GPU it does the same on the processor."""
+validation, `store_s` decoding once, `preparing_s` opening the store, making the learner and moving pictures to the GPU. Without a GPU it does the same on the processor.
+The published code's pictures a second, from the same files, stand beside it in the line of JSON (`published`)."""
 import argparse, os, time
+from pathlib import Path
 
 import pandas as pd, torch
-from _bench import gflop_of, gflops, say, seconds
+from _bench import fresh, say, seconds, training_limit
 
 runs = {'five': (128, lambda learn: learn.fit_one_cycle(5, 1e-2)), 'write-up': (200, lambda learn: learn.fine_tune(4, 1e-2))}
 
@@ -49,8 +51,7 @@ def timed(folder, o, run):
     made,clock = time.perf_counter(),Clock()
     with learn.no_bar(), learn.no_logging(): fit_s = seconds(lambda: fit(learn.add_cb(clock)))
     epochs,n = clock.seconds,len(dls.train)*dls.bs
-    on = next(learn.model.parameters()).device
-    limit = gflops(torch.bfloat16, 8192 if on.type=='cuda' else 2048, on)/3/gflop_of(learn.model.cpu(), size)
+    limit = training_limit(learn.model, size, torch.bfloat16)
     rate,took = n/min(epochs),dict(first_epoch_s=epochs[0], best_epoch_s=min(epochs), training_s=sum(epochs))
     return dict(fit_s=fit_s, rate=rate, of_limit=rate/limit, store_s=store_s, preparing_s=made-start, **took,
         train=len(dls.train_ds), valid=len(dls.valid_ds), accuracy=float(learn.recorder.values[-1][-1]), gpu_mb=torch.cuda.max_memory_allocated()/2**20)
@@ -60,4 +61,6 @@ if __name__=='__main__':
     from asl_fastai.sets import data_root, find_set, parts_of
     folder = spread(data_root()/f'spread-{o.pictures}', parts_of(find_set(o.data))['train'], o.pictures)
     df = pd.DataFrame({r: timed(folder, o, r) for r in o.runs}).T
-    say('gpu', df, device=torch.cuda.get_device_name() if torch.cuda.is_available() else 'none', arch=o.arch, bs=o.bs)
+    plain = fresh(Path(__file__).with_name('train.py'), '--one=published', f'--data={folder}', '--steps=150', f'--arch={o.arch}', f'--bs={o.bs}')
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else 'none'
+    say('gpu', df, device=device, arch=o.arch, bs=o.bs, pictures=o.pictures, published=plain)

@@ -7,7 +7,7 @@ matrix products reach in the same process, in the same number format, against th
 import argparse, json, time
 from pathlib import Path
 
-from _bench import fresh, gflop_of, gflops, in_turn, peak_mb, published, say
+from _bench import fresh, in_turn, peak_mb, published, say, training_limit
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -47,10 +47,9 @@ def one(o):
     made,clock = time.perf_counter(),Clock()
     with learn.no_bar(), learn.no_logging(): learn.fit(99, 1e-3, cbs=clock)
     import torch
-    on = next(learn.model.parameters()).device
     dtype = torch.bfloat16 if o.one in ('bf16', 'gpu') else torch.float32
     rate = o.bs*o.steps/(clock.times[-1]-clock.times[2])
-    limit = gflops(dtype, device=on)/3/gflop_of(learn.model.cpu(), o.size)
+    limit = training_limit(learn.model, o.size, dtype)
     return dict(rate=rate, limit=limit, of_limit=rate/limit, first_steps_s=clock.times[2]-made, preparing_s=made-start, peak_mb=peak_mb())
 
 if __name__=='__main__':
