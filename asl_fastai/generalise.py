@@ -7,6 +7,7 @@ __all__ = ['leave_out', 'looks_outside', 'leave_each_out', 'try_recipes', 'gener
 
 # %% ../nbs/09c_generalise.ipynb #ffc184a8
 import json
+from dataclasses import asdict
 
 from fastai.vision.all import *
 from .machine import whole_file, write_json
@@ -25,14 +26,20 @@ def _fold(recipe, data, held, weights, seed, out):
     if odd := [o for o in held if o not in found]: raise ValueError(f'{odd[0]} is not among the sets to learn from, so it cannot be left out')
     if len(held)==len(found): raise ValueError('Every set would be left out: leave some to learn from')
     cfg = follow_recipe(RunConfig(data=[str(o) for o in found if o not in held], weights=weights, seed=seed), recipe)
-    Path(out).mkdir(parents=True, exist_ok=True)
     return cfg,run_learner(cfg, run_dls(cfg), path=Path(out), model_dir='.')
+
+def _begin(cfg, recipe, out):
+    "Writes down what is begun in `out`. `ValueError` when it was begun otherwise"
+    choices = {**asdict(find_recipe(recipe)), **asdict(cfg)}
+    for o in ('recipe', 'notes'): choices.pop(o)
+    if not begun_with(choices, Path(out)): write_json(Path(out)/'config.json', choices)
 
 def _judged(learn, recipe, sets):
     "Evaluations of some sets, by name"
     with quickly(learn.model), looking(learn, find_recipe(recipe).views):
         return {o.name: evaluate(learn, judged_part(o), name=o.name) for o in L(sets).map(Path)}
 
+# %% ../nbs/09c_generalise.ipynb #c55280ca
 def leave_out(
     recipe:Recipe|str, # How to train
     data, # Names of sets, folders of one set, or folders of sets, among them those to leave out
@@ -42,8 +49,9 @@ def leave_out(
     seed:int=42, # Of everything random
     tests:list=(), # More sets to judge on
 ) -> dict: # Set's name to its Evaluation
-    "Trains by a recipe on all sets but some, and judges on those. `ValueError` when nothing is left, or a set to leave out is not there"
+    "Trains by a recipe on all sets but some, and judges on those. `ValueError` when nothing is left, a set to leave out is not there, or `out` was begun otherwise"
     cfg,learn = _fold(recipe, data, held, weights, seed, out)
+    _begin(cfg, recipe, out)
     learn.to_fast(epochs=cfg.epochs)
     fit_run(learn, cfg, cfg.lr, [EpochLog(Path(out)/'log.csv'), Checkpoints(Path(out))])
     return _judged(learn, recipe, [*L(held), *tests])
@@ -69,6 +77,7 @@ def leave_each_out(
     "Every fold left out of a reader's training in turn, which begins anew each time. Raises what `leave_out` raises"
     rounds,evs = find_recipe(recipe).rounds,{}
     cfg,everybody = _fold(recipe, data, [], weights, seed, out)
+    _begin(cfg, recipe, out)
     looks = everybody.look_often(cfg.epochs, seed)
     for held in folds:
         cfg,learn = _fold(recipe, data, held, weights, seed, out)
@@ -76,7 +85,7 @@ def leave_each_out(
         if file.exists(): learn.model.reading.load_state_dict(torch.load(file, map_location=learn.dls.device, weights_only=True))
         else:
             some = [o.some(looks_outside(o, dl.items, L(held).map(Path))) for o,dl in zip(looks, everybody.dls)]
-            learn.looks_learner(*some).fit_one_cycle(rounds, slice(cfg.lr/7, cfg.lr), cbs=[EpochSeed(seed), TimeLeft()])
+            learn.learn_looks(*some, cfg.lr, rounds, [EpochSeed(seed), TimeLeft()])
             with whole_file(file, 'wb') as f: torch.save(learn.model.reading.state_dict(), f)
         evs.update(_judged(learn, recipe, held))
     return evs

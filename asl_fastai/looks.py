@@ -55,30 +55,38 @@ class Looks:
     "What the still part of a reader says of some pictures"
     n_inp = 2
     def __init__(self,
-        a:Tensor, # From the still blocks, flat, float16
+        a:list, # From the still blocks, flat: tensors (rows, width) float16, one after the other
         shape:Tensor, # Of the hands, (n, 195) float16
         y:Tensor, # Index of each one's class, (n,) int64
         item:Tensor, # Index of each picture among the DataLoader's items, (n,) int64
-    ): store_attr()
+        at:Tensor|None=None, # Row of each in `a`, (n,) int64; None: the rows in order
+    ):
+        store_attr()
+        self.ends = tensor([*map(len, a)]).cumsum(0)
+        if at is None: self.at = torch.arange(len(y))
     def __len__(self): return len(self.y)
-    def __getitem__(self, i): return self.a[i],self.shape[i],self.y[i]
-    @property
-    def parts(self): return self.a,self.shape,self.y,self.item
+    def __getitem__(self, i): return self._rows(self.at[i]),self.shape[i],self.y[i]
+    def _rows(self, at):
+        rows,part = self.a[0].new_empty(len(at), self.a[0].shape[1]),torch.searchsorted(self.ends, at, right=True)
+        for i,(a,end) in enumerate(zip(self.a, self.ends)): rows[part==i] = a[at[part==i]-(end-len(a))]
+        return rows
     def some(self,
         keep:Tensor, # Which of them, (n,) bool
     ) -> 'Looks': # Those
         "Some of the looks"
-        return Looks(*(o[keep] for o in self.parts))
+        return Looks(self.a, *(o[keep] for o in (self.shape, self.y, self.item, self.at)))
     @classmethod
     def together(cls,
         several:list, # Looks at pictures of the same DataLoader
     ) -> 'Looks': # All of them
         "Several as one"
-        return cls(*map(torch.cat, zip(*(o.parts for o in several))))
+        before = [0, *np.cumsum([int(o.ends[-1]) for o in several])]
+        at = torch.cat([o.at+n for o,n in zip(several, before)])
+        return cls([a for o in several for a in o.a], *(torch.cat([getattr(o, k) for o in several]) for k in ('shape', 'y', 'item')), at)
 
 # %% ../nbs/07f_looks.ipynb #596f84b2
 def _looked(model, dl, progress):
-    drawn,got = [],[]
+    drawn,got,rows = [],[],None
     def get_idxs():
         drawn.extend(type(dl).get_idxs(dl))
         return drawn
@@ -86,10 +94,12 @@ def _looked(model, dl, progress):
     try:
         for x,y in progress_bar(dl, leave=False, display=progress):
             a,shape = model.look(x.as_subclass(Tensor))
-            got.append((a.half().cpu(), shape.half().cpu(), y.as_subclass(Tensor).cpu()))
+            if rows is None: rows = torch.empty(min(dl.n, len(dl)*dl.bs), a.shape[1], dtype=torch.half)
+            rows[len(got)*dl.bs:][:len(a)] = a
+            got.append((shape.half().cpu(), y.as_subclass(Tensor).cpu()))
     finally: vars(dl).pop('get_idxs')
-    a,shape,y = map(torch.cat, zip(*got))
-    return Looks(a, shape, y, tensor(drawn[:len(y)]))
+    shape,y = map(torch.cat, zip(*got))
+    return Looks([rows], shape, y, tensor(drawn[:len(y)]))
 
 # %% ../nbs/07f_looks.ipynb #850827bf
 @patch
@@ -99,11 +109,12 @@ def look(self:Learner,
     progress:bool=True, # Show a bar?
 ) -> Looks: # At the pictures of one epoch, as the DataLoader transforms them
     "Looks at an epoch of pictures with a `HandReader`; `quickly` makes it fast. `OSError` when they cannot be written"
-    if file and file.exists(): return Looks(*torch.load(file, weights_only=True))
-    looks = _looked(self.model.eval(), dl, progress)
-    if file:
-        with whole_file(file, 'wb') as f: torch.save(looks.parts, f)
-    return looks
+    if not (file and file.exists()):
+        looks = _looked(self.model.eval(), dl, progress)
+        if not file: return looks
+        with whole_file(file, 'wb') as f: torch.save((*looks.a, looks.shape, looks.y, looks.item), f)
+    a,*rest = torch.load(file, weights_only=True, mmap=True)
+    return Looks([a], *rest)
 
 # %% ../nbs/07f_looks.ipynb #0863f00a
 class LooksDL(TfmdDL):
@@ -149,14 +160,24 @@ def look_often(self:Learner,
 
 # %% ../nbs/07f_looks.ipynb #8dffabc8
 @patch
-def fit_looks(self:Learner,
-    epochs:int, # As `look_often`
+def learn_looks(self:Learner,
+    train:Looks, # To learn from
+    valid:Looks, # To judge each round on
     lr:float=2e-3, # Learning rate of the head; that of the last blocks is a seventh
     rounds:int=2, # How often all looks are learned from
-    seed:int=42, # As `look_often`
     cbs:list=(), # Callbacks of the training itself
-    progress:bool=True, # As `look_often`
 ) -> Learner: # The same, trained
-    "Trains a reader: looks at some epochs of pictures, and learns from what it saw, round after round"
-    self.looks_learner(*self.look_often(epochs, seed, progress)).fit_one_cycle(rounds, slice(lr/7, lr), cbs=cbs)
+    "Trains the part of a reader that learns, round after round"
+    self.looks_learner(train, valid).fit_one_cycle(rounds, slice(lr/7, lr), cbs=cbs)
     return self
+
+@patch
+@delegates(Learner.learn_looks, but='train,valid')
+def fit_looks(self:Learner,
+    epochs:int, # As `look_often`
+    seed:int=42, # As `look_often`
+    progress:bool=True, # As `look_often`
+    **kwargs
+) -> Learner: # The same, trained
+    "Trains a reader: looks at some epochs of pictures, and learns from what it saw"
+    return self.learn_looks(*self.look_often(epochs, seed, progress), **kwargs)

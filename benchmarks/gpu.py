@@ -5,7 +5,7 @@ python benchmarks/gpu.py [--pictures 87000] [--data sample] [--arch resnet18] [-
 The pictures are those of `data`, the rendered sample if nothing else is said, each there many times under other names: what they show does not matter for speed, and accuracy says no more than that something is
 learned. `five` trains all layers from scratch for five epochs; `write-up` is the published run: a fifth held out, one frozen epoch, four of all layers (25 min 51 s, published). `fit_s` counts everything from the first batch to the last
 validation, `store_s` decoding once, `preparing_s` opening the store, making the learner and moving pictures to the GPU. Without a GPU it does the same on the processor.
-The published code's pictures a second, from the same files, stand beside it in the line of JSON (`published`)."""
+The published code's pictures a second, from the same files at the same size, stand beside it in the line of JSON (`published`): one line, and one table, a run."""
 import argparse, os, time
 from pathlib import Path
 
@@ -60,7 +60,8 @@ if __name__=='__main__':
     o = arguments()
     from asl_fastai.sets import data_root, find_set, parts_of
     folder = spread(data_root()/f'spread-{o.pictures}', parts_of(find_set(o.data))['train'], o.pictures)
-    df = pd.DataFrame({r: timed(folder, o, r) for r in o.runs}).T
-    plain = fresh(Path(__file__).with_name('train.py'), '--one=published', f'--data={folder}', '--steps=150', f'--arch={o.arch}', f'--bs={o.bs}')
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else 'none'
-    say('gpu', df, device=device, arch=o.arch, bs=o.bs, pictures=o.pictures, published=plain)
+    for r in o.runs:
+        df = pd.DataFrame({r: timed(folder, o, r)}).T
+        plain = fresh(Path(__file__).with_name('train.py'), '--one=published', f'--data={folder}', '--steps=150', f'--size={runs[r][0]}', f'--arch={o.arch}', f'--bs={o.bs}')
+        say(f'gpu-{r}', df, device=device, arch=o.arch, bs=o.bs, pictures=o.pictures, published=plain)

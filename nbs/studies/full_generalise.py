@@ -110,7 +110,7 @@ def stranger():
 def described(learn, looks):
     "What the head sees of looks while the last blocks are still, (n, 1347) float32"
     m = learn.model.reading.eval()
-    with torch.no_grad(): z = torch.cat([m.late(a.float().unflatten(1, m.map)).mean((2, 3)) for a in looks.a.split(256)])
+    with torch.no_grad(): z = torch.cat([m.late(looks[i:i+256][0].float().unflatten(1, m.map)).mean((2, 3)) for i in range(0, len(looks), 256)])
     return torch.cat([z, looks.shape.float()], 1)
 
 def head_on(x, y, seed=42):
