@@ -106,7 +106,7 @@ def asl_train(
     bs:int=64, # Pictures a batch
     size:int=128, # Side of the pictures in pixels
     seed:int=42, # Of everything random
-    arch:str='resnet18', # Any network of torchvision or timm, or of ours: dexnet1, dexnet2, alexnet_bn, 'small(depth=3)'
+    arch:str='resnet18', # Any network of torchvision or timm, or of ours: dexnet1, dexnet2, alexnet_bn, 'small(depth=3)', reader
     weights:str='auto', # auto, imagenet, none, or a file (.pth, .pth.xz, .safetensors)
     fast:str='auto', # What this machine does fastest: auto, plain (fastai as it comes), store, bf16, compile or gpu
     opt:str='adam', # Optimiser: adam, sgd or rmsprop
@@ -184,7 +184,7 @@ def asl_run(
     size:int=96, # Side of the pictures in pixels
     bs:int=64, # Pictures a batch
     seed:int=42, # Of everything random
-    arch:str='resnet18', # Any network of torchvision or timm, or of ours: dexnet1, dexnet2, alexnet_bn, 'small(depth=3)'
+    arch:str='resnet18', # Any network of torchvision or timm, or of ours: dexnet1, dexnet2, alexnet_bn, 'small(depth=3)', reader
     fast:str='auto', # What this machine does fastest: auto, plain (fastai as it comes), store, bf16, compile or gpu
     no_pictures:bool=False, # Leave the pictures out of the report?
     debug:bool=False, # Show the traceback of an error?

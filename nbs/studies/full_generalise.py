@@ -1,5 +1,6 @@
 "What makes a model work for a stranger: people left out, one ingredient changed at a time, and the two recipes as they are"
 import os, shutil, time
+from collections import Counter
 from dataclasses import asdict, replace
 
 import numpy as np, torch
@@ -17,7 +18,7 @@ from asl_fastai.runs import RunConfig, follow_recipe, run_dls, run_learner, trai
 from asl_fastai.scores import Evaluation
 from asl_fastai.sets import label_of, picture_files
 from fastai.vision.all import DataLoaders, Learner, TfmdDL, accuracy, set_seed
-from measuring import facts, here, imagenet, kept, minutes_in, over_people, photos, repo, to_do
+from measuring import facts, here, imagenet, kept, measure, minutes_in, over_people, photos, repo, to_do
 
 people = {i: photos/'people'/f'p{i}' for i in range(1, 9)}
 judges = [photos/'people'/'judge1', photos/'people'/'judge2']
@@ -28,10 +29,12 @@ work = repo/'runs'/'studies'
 pixels = Recipe((), arch='resnet18', size=96, opened='open_picture', epochs=20, per_epoch=12000, rendered=400, views=(1, 1.25)) # How it was done before there was a reader
 learned = [1, 8, 3, 6, 4] # In which order people are added, judged on the second fold
 
-def confidence(evs, before):
+wrong = dict(stranger=.03, starter=.05, pixels=.1) # Share of answers that may be wrong, as each recipe's threshold is chosen
+
+def confidence(recipe, evs, before=1.):
     "The temperature and threshold that people who were not learned from ask for, on top of the temperature that the bundle has; each ECE by the temperature of the others"
     found = fit_temperature(evs)
-    return dict(temperature=before*found, ece={o.name: o.ece for o in cross_tempered(evs)}, threshold=reject_threshold([tempered(o, found) for o in evs], .05))
+    return dict(temperature=before*found, ece={o.name: o.ece for o in cross_tempered(evs)}, threshold=reject_threshold([tempered(o, found) for o in evs], wrong[recipe]))
 
 def said_of(study, recipe, run, evs, minutes, data, found, **more):
     "What is kept of a model judged on people"
@@ -39,8 +42,14 @@ def said_of(study, recipe, run, evs, minutes, data, found, **more):
     choices = {k: v for k,v in asdict(recipe).items() if k!='notes'}
     return facts(study=study, run=run, figures=kept(dicts), data=data, minutes=round(minutes, 1), choices=choices,
         source='photographs of people that are not public', pairs={k: v.confused_pairs(5) for k,v in evs.items()}, mean=float(np.mean([o.accuracy for o in evs.values()])),
-        mean_over_people=over_people(run, dicts) if any(k[0]=='p' for k in evs) else None, static={k: v.accuracy_static for k,v in evs.items()}, found=found,
+        mean_over_people=over_people(run, dicts), static={k: v.accuracy_static for k,v in evs.items()}, found=found,
         command='make studies STUDY=generalise', **more)
+
+def shown_letters(model, pics):
+    "What a bundle takes for letters among pictures in which nobody signs, and how many pictures they are"
+    probs = model.probs(list(pics))
+    hit = letters_shown(probs, model.vocab, model.card['threshold'])
+    return dict(pictures=len(pics), letters=Counter(model.vocab[i] for i in probs[hit].argmax(1)))
 
 def judge(file, run, recipe, model, sets, known=(), trained=0.):
     "What a bundle says of people that it has not learned from, and of pictures in which nobody signs; the `known` chose its temperature and threshold"
@@ -48,39 +57,44 @@ def judge(file, run, recipe, model, sets, known=(), trained=0.):
     evs = {o.name: evaluate(model, o) for o in sets}
     sure,chose = model.card['threshold'],[evs[o.name] for o in known]
     rooms = backgrounds([f for o in sets for f in picture_files(o)], 1000, model.size)
-    shown = {k: letters_shown(model.probs(list(x)), model.vocab, sure) for k,x in (('rendered', negatives(1000, 128, seed=99)[0]), ('photographs', rooms))}
-    found = confidence(chose, model.card['temperature']) if chose else dict(ece={})
+    shown = dict(rendered=shown_letters(model, negatives(1000, 128, seed=99)[0]), photographs=shown_letters(model, rooms))
+    found = confidence(recipe, chose, model.card['temperature']) if chose else dict(ece={})
     minutes = trained+(time.time()-began)/60
     write_json(file, said_of(recipe, recipes[recipe], run, evs, minutes, model.card['trained_on'], found,
         answered={k: answered(v, sure) for k,v in evs.items()},
-        shown={k: [int(v.sum()), len(v)] for k,v in shown.items()}, threshold=sure, temperature=model.card['temperature']))
+        shown=shown, threshold=sure, temperature=model.card['temperature']))
 
 def starter():
-    "What the starter bundle does on people that it has not learned from; p1 to p6 chose its temperature and threshold, the judges nothing"
-    six = [people[i] for i in range(1, 7)]
-    if file := to_do('starter', 'people'): judge(file, 'people', 'starter', Predictor('starter', 'fp32'), [*six, *judges], six)
+    "What the starter bundle does on people that it has not learned from; p1 to p6 chose its temperature and threshold, the judges and Kaggle's alphabet nothing"
+    model,six = Predictor('starter', 'fp32'),[people[i] for i in range(1, 7)]
+    if file := to_do('starter', 'people'): judge(file, 'people', 'starter', model, [*six, *judges], six)
+    if file := to_do('starter', 'alphabet'): judge(file, 'alphabet', 'starter', model, [sets[0]/'asl_alphabet_train'])
 
-def without(held): return f'without {", ".join(o.name for o in held)}'
-
-def fold(file, study, recipe, held, data, evs, minutes):
-    "Keeps what a model says of the people who were left out, who together say how sure it may be"
-    found = confidence([*evs.values()], 1.)
+def fold(file, run, recipe, data, evs, minutes):
+    "Keeps what a recipe says of people who were left out, who together say how sure it may be"
+    found = confidence(recipe, [*evs.values()])
     sure = {k: answered(tempered(o, found['temperature']), found['threshold']) for k,o in evs.items()}
-    write_json(file, said_of(study, recipe, without(held), evs, minutes, [o.name for o in data if o not in held], found, answered=sure))
+    write_json(file, said_of(recipe, recipes.get(recipe, pixels), run, evs, minutes, [o.name for o in data], found, answered=sure))
 
 def left_out():
     "The recipe for strangers, each person left out with one or two others"
-    for held in folds:
-        if not (file := to_do('stranger', without(held))): continue
-        began = time.time()
-        evs = leave_each_out('stranger', everybody, [held], work/'left_out')
-        fold(file, 'stranger', recipes['stranger'], held, everybody, evs, (time.time()-began)/60)
+    if not (file := to_do('stranger', 'left out')): return
+    began = time.time()
+    evs = leave_each_out('stranger', everybody, folds, work/'left_out')
+    fold(file, 'left out', 'stranger', everybody, evs, (time.time()-began)/60)
+
+def alone():
+    "The same with nine blocks that learn, and each person left out alone: eight trainings"
+    if not (file := to_do('reader', 'left out alone')): return
+    began,recipe = time.time(),replace(recipes['stranger'], arch='reader')
+    evs = leave_each_out(recipe, everybody, [[o] for o in people.values()], work/'alone')
+    write_json(file, said_of('reader', recipe, 'left out alone', evs, (time.time()-began)/60, [o.name for o in everybody], dict(ece={})))
 
 def blocks():
     "How many blocks of the joint network should stay as they are, and how many looks are enough"
     if not (file := to_do('reader', 'blocks')): return
     began,figures,means = time.time(),{},{}
-    for still,epochs,rounds in ((12, 1, 2), (12, 4, 1), (12, 10, 1), (9, 4, 1), (6, 4, 1), (6, 4, 2), (6, 10, 1)):
+    for still,epochs,rounds in ((12, 1, 2), (12, 4, 1), (12, 10, 1), (9, 4, 1), (6, 4, 1), (6, 4, 2), (6, 10, 1), (6, 3, 1), (3, 3, 1)):
         recipe = replace(recipes['stranger'], arch=f'reader(still={still})', per_epoch=16384, epochs=epochs, rounds=rounds)
         evs = leave_each_out(recipe, everybody, folds, out := work/f'blocks-{still}-{epochs}-{rounds}')
         name = f'{still} still, {16384*epochs:,} looks, {rounds} round{"s"*(rounds>1)}'
@@ -92,12 +106,16 @@ def blocks():
         choices=choices, source='photographs of people that are not public', command='make studies STUDY=generalise'))
 
 def before():
-    "The same people read from pixels alone, as the recipe was until it knew joints"
-    for held in folds[1:2]:
-        if not (file := to_do('pixels', without(held))): continue
-        out,known = work/file.stem,[*everybody, photos/'sign-mnist']
-        evs = leave_out(pixels, known, held, out, imagenet())
-        fold(file, 'pixels', pixels, held, known, evs, minutes_in(out))
+    "Three of the people read from pixels alone, as the recipe was until it knew joints"
+    run = f'without {", ".join(o.name for o in folds[1])}'
+    if not (file := to_do('pixels', run)): return
+    out,known = work/file.stem,[*everybody, photos/'sign-mnist']
+    evs = leave_out(pixels, known, folds[1], out, imagenet())
+    fold(file, run, 'pixels', known, evs, minutes_in(out))
+
+def in_domain():
+    "A reader on blocks of frames of one person of whom it has learned other blocks"
+    measure('reader', 'in domain', RunConfig(data=[str(sets[0])], arch='reader', split='block', epochs=2, size=200, lr=2e-3, augment=.5))
 
 def stranger():
     "The recipe for strangers on everybody but the judges, who chose nothing"
@@ -125,44 +143,59 @@ def head_on(x, y, seed=42):
         with torch.no_grad(): return head.eval()(x).softmax(1).numpy()
     return probs
 
-def ingredients():
-    "What the head alone can do with one thing taken away, the last blocks still: many small trainings from the looks that `left_out` made"
-    out = here/'results'/'generalise'
-    names = {'joints and pixels': [], 'pixels only': [], 'joints only': [], 'no rendered hands': []}
-    counts = {f'{n} people': [people[i] for i in learned[n:]] for n in (0, 1, 2, 3, 5)}
-    todo = [(name, held) for name in names for held in folds]+[(name, folds[1]) for name in counts]
-    def file(name, held): return out/f'{name.replace(" ", "_")}-{"+".join(o.name for o in held)}.json'
-    if all(file(*o).exists() for o in todo): return print('results/generalise is complete; remove a file to measure it again')
-    cfg = follow_recipe(RunConfig(data=[*map(str, everybody)]), 'stranger')
-    learn = run_learner(cfg, run_dls(cfg), path=work/'left_out', model_dir='.')
+heads = replace(recipes['stranger'], arch='reader(still=12)') # Of which only the head learns here
+parts = {'joints and pixels': (), 'pixels only': np.s_[1152:], 'joints only': np.s_[:1152]} # What is taken from the head's sight
+
+def looked(recipe, out):
+    "A learner on everybody, its looks at the training pictures, and what the head sees of them"
+    cfg = follow_recipe(RunConfig(data=[*map(str, everybody)]), recipe)
+    learn = run_learner(cfg, run_dls(cfg), path=out, model_dir='.')
     looks,_ = learn.look_often(cfg.epochs, cfg.seed)
-    x,items = described(learn, looks),learn.dls.train.items
-    rendered = [o for o in {f.parents[1] for f in items} if 'rendered' in o.name]
-    plain = {}
-    for o in people.values():
-        with quickly(learn.model): found = learn.look(learn.dls.test_dl(picture_files(o), with_labels=True), work/'left_out'/'looks'/f'{o.name}.pth')
-        plain[o.name] = described(learn, found)
-    def of(name, x):
+    return learn,looks,described(learn, looks)
+
+def seen(learn):
+    "What the head sees of everybody's photographs as they are, by person"
+    with quickly(learn.model):
+        return {o.name: described(learn, learn.look(learn.dls.test_dl(picture_files(o), with_labels=True), learn.path/'looks'/f'{o.name}.pth')) for o in people.values()}
+
+def ask(name, held, learn, looks, x, plain, less=()):
+    "Keeps how a head reads those who were left out, having learned from looks at everybody but them and `less`"
+    file = here/'results'/'generalise'/f'{name.replace(" ", "_")}-{"+".join(o.name for o in held)}.json'
+    if file.exists(): return
+    began,keep,hidden = time.time(),looks_outside(looks, learn.dls.train.items, [*held, *less]),parts.get(name, ())
+    def of(x):
         x = x.clone()
-        if name=='pixels only': x[:, 1152:] = 0
-        if name=='joints only': x[:, :1152] = 0
+        if hidden: x[:, hidden] = 0
         return x
-    for name,held in todo:
-        if file(name, held).exists(): continue
-        began = time.time()
-        keep = looks_outside(looks, items, [*held, *counts.get(name, []), *(rendered if name=='no rendered hands' else [])])
-        probs,figures = head_on(of(name, x[keep]), looks.y[keep]),{}
-        for o in held:
-            files = picture_files(o)
-            ev = Evaluation(o.name, files, [label_of(f) for f in files], probs(of(name, plain[o.name])), learn.dls.vocab)
-            figures[o.name] = {k: getattr(ev, k) for k in 'accuracy interval n marks lacking ece per_class'.split()}
-        write_json(file(name, held), facts(study='generalise', command='make studies STUDY=generalise', recipe=name, minutes=round((time.time()-began)/60, 2), figures=figures))
+    probs,figures = head_on(of(x[keep]), looks.y[keep]),{}
+    for o in held:
+        files = picture_files(o)
+        ev = Evaluation(o.name, files, [label_of(f) for f in files], probs(of(plain[o.name])), learn.dls.vocab)
+        figures[o.name] = {k: getattr(ev, k) for k in 'accuracy interval n marks lacking ece per_class'.split()}
+    write_json(file, facts(study='generalise', command='make studies STUDY=generalise', recipe=name, looks=int(keep.sum()), minutes=round((time.time()-began)/60, 2), figures=figures))
+
+def ingredients():
+    "What the head alone can do with one thing taken away, the joint network as it comes: many small trainings from the same looks"
+    out = here/'results'/'generalise'
+    if (out/f'{heads.bank}_rooms-p3+p6.json').exists(): return print('results/generalise is complete, the last file of it is there; remove that to go through it again')
+    learn,looks,x = looked(heads, work/'heads')
+    plain = seen(learn)
+    made = [o for o in {f.parents[1] for f in learn.dls.train.items} if 'rendered' in o.name]
+    for held in folds:
+        for name in parts: ask(name, held, learn, looks, x, plain)
+        ask('no rendered hands', held, learn, looks, x, plain, made)
+    for n in (0, 1, 2, 3, 5): ask(f'{n} people', folds[1], learn, looks, x, plain, [people[i] for i in learned[n:]])
+    for n in (1, 4, 16, 64, heads.bank):
+        found = looked(replace(heads, bank=n, epochs=1), work/f'rooms-{n}')
+        for held in folds: ask(f'{n} rooms', held, *found, plain)
 
 def main():
     "Each result is kept when it is done"
     starter()
     left_out()
-    ingredients()
     stranger()
+    ingredients()
     blocks()
+    alone()
     before()
+    in_domain()

@@ -58,8 +58,9 @@ def to_do(study, run):
     return file
 
 def over_people(run, evs):
-    "The mean over people p1, p2 and so on, with a bootstrap over people"
-    people = compare({run: {k: e for k,e in evs.items() if k[0]=='p' and k[1:].isdigit()}}).means.iloc[0]
+    "The mean over people p1, p2 and so on, with a bootstrap over people; None where there are none"
+    if not (some := {k: e for k,e in evs.items() if k[0]=='p' and k[1:].isdigit()}): return
+    people = compare({run: some}).means.iloc[0]
     return dict(accuracy=people.accuracy, interval=[people.lo, people.hi], people=int(people.people))
 
 def keep(file, study, run, start, out, evs, data, weights, **more):
