@@ -34,7 +34,8 @@ wrong = dict(stranger=.03, starter=.05, pixels=.1) # Share of answers that may b
 def confidence(recipe, evs, before=1.):
     "The temperature and threshold that people who were not learned from ask for, on top of the temperature that the bundle has; each ECE by the temperature of the others"
     found = fit_temperature(evs)
-    return dict(temperature=before*found, ece={o.name: o.ece for o in cross_tempered(evs)}, threshold=reject_threshold([tempered(o, found) for o in evs], wrong[recipe]))
+    threshold = reject_threshold([tempered(o, found) for o in evs], wrong[recipe])
+    return dict(temperature=before*found, ece={o.name: o.ece for o in cross_tempered(evs)}, threshold=threshold)
 
 def said_of(study, recipe, run, evs, minutes, data, found, **more):
     "What is kept of a model judged on people"
@@ -61,8 +62,7 @@ def judge(file, run, recipe, model, sets, known=(), trained=0.):
     found = confidence(recipe, chose, model.card['temperature']) if chose else dict(ece={})
     minutes = trained+(time.time()-began)/60
     write_json(file, said_of(recipe, recipes[recipe], run, evs, minutes, model.card['trained_on'], found,
-        answered={k: answered(v, sure) for k,v in evs.items()},
-        shown=shown, threshold=sure, temperature=model.card['temperature']))
+        answered={k: answered(v, sure) for k,v in evs.items()}, shown=shown, threshold=sure, temperature=model.card['temperature']))
 
 def starter():
     "What the starter bundle does on people that it has not learned from; p1 to p6 chose its temperature and threshold, the judges and Kaggle's alphabet nothing"
