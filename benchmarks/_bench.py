@@ -39,8 +39,7 @@ def _status(key): return next(int(l.split()[1])/1024 for l in open('/proc/self/s
 def peak_mb(): return _status('VmHWM') # The most memory that this process had; `ru_maxrss` would be its parent's if that is more
 def anonymous_mb(): return _status('RssAnon') # Its memory now, without the pages of files
 
-def gflops(dtype, side=2048, device='cpu'):
-    "What a matrix product reaches here in a second, in GFLOP: the limit for everything else"
+def _product(dtype, side, device):
     import torch
     a,b = (torch.randn(side, side, device=device, dtype=dtype) for _ in 'ab')
     def run():
@@ -48,6 +47,11 @@ def gflops(dtype, side=2048, device='cpu'):
         if a.is_cuda: torch.cuda.synchronize()
     run()
     return 4*2*side**3/min(seconds(run) for _ in range(5))/1e9
+
+def gflops(dtype, side=2048, device='cpu'):
+    "What a matrix product reaches here in a second, in GFLOP: the limit for everything else. A small one says it of a type that the processor does not know, which takes minutes at full size"
+    small = _product(dtype, 256, device)
+    return small if small<10 else _product(dtype, side, device)
 
 def gflop_of(model, size):
     "GFLOP of one picture's forward pass"
