@@ -123,8 +123,8 @@ def claim_folder(
     "Takes `out` for this run. `FileExistsError` when there is one, `ValueError` when it was begun with other choices"
     if (out/'config.json').exists() and not resume:
         raise FileExistsError(f'{out} holds a run already: choose another folder, or say --resume to go on with it')
-    for o in out.glob('.*.tmp'): shutil.rmtree(o) if o.is_dir() else o.unlink()
     if not (old := begun_with(asdict(cfg), out, **asdict(RunConfig()))): return {}
+    for o in out.glob('.*.tmp'): shutil.rmtree(o) if o.is_dir() else o.unlink()
     if (n := old['found'].get('processes', 1))!=processes: raise ValueError(
         f'{out} was begun with processes={n}, not {processes}: launch as many, or choose another folder')
     return old['found']

@@ -143,6 +143,7 @@ def test_the_readme_says_how_strangers_are_read():
     for o in (left_out, judges, starter):
         for k,v in o['figures'].items(): assert f"| {k} | {100*v['accuracy']:.1f} % (" in readme, k
     over = left_out['mean_over_people']['accuracy']
+    assert f"mean over the eight is {100*starter['mean']:.1f} %" in readme
     for o in (over, starter['mean'], alphabet['mean'], own['figures']['validation']['accuracy']): assert f'{100*o:.1f} %' in readme, o
     assert over > .88 and min(o['accuracy'] for o in left_out['figures'].values()) > .7
 
