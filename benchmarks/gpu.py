@@ -4,7 +4,7 @@ python benchmarks/gpu.py [--pictures 87000] [--data sample] [--arch resnet18] [-
 
 The pictures are those of `data`, the rendered sample if nothing else is said, each there many times under other names: what they show does not matter for speed, and accuracy says no more than that something is
 learned. `five` trains all layers from scratch for five epochs; `write-up` is the published run: a fifth held out, one frozen epoch, four of all layers (25 min 51 s, published). `fit_s` counts everything from the first batch to the last
-validation, `store_s` decoding once, `preparing_s` opening the store, making the learner and moving pictures to the GPU. Without a GPU it does the same on the processor.
+validation, `store_s` decoding once, `preparing_s` opening the store, making the learner and moving pictures to the GPU; `rate` is of all epochs, the first included. Without a GPU it does the same on the processor.
 The published code's pictures a second, from the same files at the same size, stand beside it in the line of JSON (`published`): one line, and one table, a run."""
 import argparse, os, time
 from pathlib import Path
@@ -50,9 +50,9 @@ def timed(folder, o, run):
     dls.one_batch()
     made,clock = time.perf_counter(),Clock()
     with learn.no_bar(), learn.no_logging(): fit_s = seconds(lambda: fit(learn.add_cb(clock)))
-    epochs,n = clock.seconds,len(dls.train)*dls.bs
+    epochs,n = clock.seconds,len(dls.train)*dls.bs*len(clock.seconds)
     limit = training_limit(learn.model, size, torch.bfloat16)
-    rate,took = n/min(epochs),dict(first_epoch_s=epochs[0], best_epoch_s=min(epochs), training_s=sum(epochs))
+    rate,took = n/sum(epochs),dict(first_epoch_s=epochs[0], best_epoch_s=min(epochs), training_s=sum(epochs))
     return dict(fit_s=fit_s, rate=rate, of_limit=rate/limit, store_s=store_s, preparing_s=made-start, **took,
         train=len(dls.train_ds), valid=len(dls.valid_ds), accuracy=float(learn.recorder.values[-1][-1]), gpu_mb=torch.cuda.max_memory_allocated()/2**20)
 
