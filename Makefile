@@ -39,10 +39,10 @@ studies: setup
 	@$(BIN)/python nbs/studies/full_size.py $(STUDY)
 
 bench: setup
-	@$(BIN)/python benchmarks/render.py 32 2
+	@$(BIN)/python benchmarks/render.py 16 2
 	@$(BIN)/python benchmarks/input.py
-	@$(BIN)/python benchmarks/train.py --repeats 1
-	@$(BIN)/python benchmarks/predict.py --repeats 1 --calls 60 --pictures 2000
+	@$(BIN)/python benchmarks/train.py --repeats 1 --steps 6
+	@$(BIN)/python benchmarks/predict.py --repeats 1 --calls 30 --pictures 1000
 	@$(BIN)/python benchmarks/growth.py
 
 readme: setup
