@@ -50,9 +50,10 @@ def timed(folder, o, run):
     dls.one_batch()
     made,clock = time.perf_counter(),Clock()
     with learn.no_bar(), learn.no_logging(): fit_s = seconds(lambda: fit(learn.add_cb(clock)))
-    epochs,n = clock.seconds,len(dls.train)*dls.bs*len(clock.seconds)
+    epochs,training_s = clock.seconds,sum(clock.seconds)
     limit = training_limit(learn.model, size, torch.bfloat16)
-    rate,took = n/sum(epochs),dict(first_epoch_s=epochs[0], best_epoch_s=min(epochs), training_s=sum(epochs))
+    rate = len(epochs)*len(dls.train)*dls.bs/training_s
+    took = dict(first_epoch_s=epochs[0], best_epoch_s=min(epochs), training_s=training_s)
     return dict(fit_s=fit_s, rate=rate, of_limit=rate/limit, store_s=store_s, preparing_s=made-start, **took,
         train=len(dls.train_ds), valid=len(dls.valid_ds), accuracy=float(learn.recorder.values[-1][-1]), gpu_mb=torch.cuda.max_memory_allocated()/2**20)
 
