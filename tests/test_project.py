@@ -128,6 +128,7 @@ def test_the_readme_says_how_fast_it_is():
     readme, train, one = (repo/'README.md').read_text(), ways('train-128'), ways('predict-resnet18-200')
     for o in (train['published']['rate'], train['bf16']['rate']): assert f'{o:.0f} pictures/s' in readme, o
     for o in (one['plain']['p50'], min(o['p50'] for o in one.values())): assert f'{o:.1f} ms' in readme, o
+    for o in ('five', 'write-up'): assert f"{ways(f'gpu-{o}')[o]['fit_s']:.1f} s with validation" in readme, o
     assert train['bf16']['ratio'] > 1 and max(o['ratio'] for o in one.values()) > 1
 
 def test_results_say_how_they_were_measured():
