@@ -41,8 +41,8 @@ studies: setup
 bench: setup
 	@$(BIN)/python benchmarks/render.py 16 2
 	@$(BIN)/python benchmarks/input.py
-	@$(BIN)/python benchmarks/train.py --repeats 1 --steps 6 --ways published store
-	@$(BIN)/python benchmarks/predict.py --repeats 1 --calls 30 --pictures 1000 --folder resnet18:128:int8
+	@$(BIN)/python benchmarks/train.py --repeats 1 --steps 6
+	@$(BIN)/python benchmarks/predict.py --repeats 1 --calls 30 --pictures 1000
 	@$(BIN)/python benchmarks/growth.py
 
 readme: setup
