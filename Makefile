@@ -3,7 +3,7 @@
 #               make run DATA=... TEST="a b" WEIGHTS=FILE ARGS="--epochs 2"
 # make app      shows the starter model, or MODEL=BUNDLE, as a page in the browser, at PORT=8501
 # make test     sets everything up and runs every test
-# make bench    measures speed and memory here, the short way (benchmarks/; KEEP=1 keeps the figures that the docs show)
+# make bench    measures speed and memory here, the short way; a script of benchmarks/ by itself measures the whole, and keeps with KEEP=1 what the docs show
 # make studies  runs the studies at full size (STUDY=name for one), into nbs/studies/results
 PYTHON ?= python3
 BIN := .venv/bin
@@ -32,18 +32,20 @@ app: setup
 test: setup
 	@$(BIN)/python tests/fresh.py
 	@$(BIN)/chkstyle $(OURS)
+	@$(BIN)/python -c 'from asl_fastai.sets import prepare_sample; prepare_sample()'
 	@$(BESIDE) $(BIN)/nbdev_test --n-workers 2 --do-print --timing
 	@$(BESIDE) $(BIN)/python -m pytest tests -n 2 --dist loadfile --durations 20
 
 studies: setup
 	@$(BIN)/python nbs/studies/full_size.py $(STUDY)
 
+bench: override export KEEP =
 bench: setup
-	@$(BIN)/python benchmarks/render.py 16 2
-	@$(BIN)/python benchmarks/input.py
-	@$(BIN)/python benchmarks/train.py --repeats 1 --steps 6
-	@$(BIN)/python benchmarks/predict.py --repeats 1 --calls 30 --pictures 1000
-	@$(BIN)/python benchmarks/growth.py
+	@$(BIN)/python benchmarks/render.py 8 1
+	@$(BIN)/python benchmarks/input.py 128 1
+	@$(BIN)/python benchmarks/train.py --repeats 1 --steps 6 --ways auto
+	@$(BIN)/python benchmarks/predict.py --size 128 --repeats 1 --calls 30 --pictures 1000 --folder resnet18:128:int8
+	@$(BIN)/python benchmarks/growth.py 500 2000
 
 readme: setup
 	@$(BIN)/python tests/fresh.py --readme

@@ -52,7 +52,7 @@ if __name__=='__main__':
     from asl_fastai.sets import data_root
     rows = []
     models = tempfile.mkdtemp()
-    model = fresh(Path(__file__).with_name('predict.py'), '--one', 'make', 'mobilenet_v3_small', 64, models)['path']
+    model = fresh(Path(__file__).with_name('predict.py'), '--one', 'make', models, 'mobilenet_v3_small:64')['mobilenet_v3_small:64']
     for n in map(int, sys.argv[1:] or (1000, 4000)):
         with tempfile.TemporaryDirectory(dir=data_root(), prefix='.growth') as d:
             (folder := Path(d)/'pictures').mkdir()

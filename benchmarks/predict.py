@@ -7,7 +7,7 @@ p50 and p95 are milliseconds from file to label, `start` the seconds from the st
 import argparse, os, tempfile, time
 from pathlib import Path
 
-from _bench import fresh, gflop_of, gflops, in_turn, peak_mb, published, say
+from _bench import fresh, gflop_of, in_turn, peak_mb, published, say
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -35,19 +35,24 @@ def plain(bundle, size):
         with learn.no_bar(): return learn.predict(o)
     return predict
 
-def make(arch, size, folder):
-    "A bundle with all variants, whatever they lose: the weights are random"
+def make(folder, *kinds):
+    "Bundles of `arch:size` with all variants, whatever they lose, as the weights are random; and what the first one computes"
     import numpy as np
     from asl_fastai.sets import open_picture
     from asl_fastai.variants import add_variants
     from asl_fastai.data import asl_dls
     from asl_fastai.learner import asl_learner
-    dls, path = asl_dls('sample', classes=['A', 'B', 'C', 'V'], size=int(size), bs=16), Path(folder)/f'{arch}-{size}'
-    learn = asl_learner(dls, arch, None, seed=0)
-    learn.to_bundle(path)
-    x = np.stack([open_picture(o, int(size)) for o in dls.train.items[:128]])
-    add_variants(path, x[:8], [dls.vocab[0]]*8, x, limit=100)
-    return dict(path=str(path), gflop=gflop_of(learn.model, int(size)), fp32=gflops(__import__('torch').float32), bf16=gflops(__import__('torch').bfloat16))
+    found = {}
+    for kind in kinds:
+        arch,size = kind.split(':')
+        dls, path = asl_dls('sample', classes=['A', 'B', 'C', 'V'], size=int(size), bs=16), Path(folder)/kind.replace(':', '-')
+        learn = asl_learner(dls, arch, None, seed=0)
+        learn.to_bundle(path)
+        x = np.stack([open_picture(o, int(size)) for o in dls.train.items[:128]])
+        add_variants(path, x[:8], [dls.vocab[0]]*8, x, limit=100)
+        found.setdefault('gflop', gflop_of(learn.model, int(size)))
+        found[kind] = str(path)
+    return found
 
 def answer(bundle, way, size, calls):
     "p50, p95, start and memory of one way"
@@ -83,14 +88,13 @@ if __name__=='__main__':
         what, *args = o.one
         print(json.dumps(dict(make=make, answer=answer, folder=folder)[what](*args)))
         raise SystemExit
+    own, folders = f'{o.arch}:{o.size}', [c.rsplit(':', 1) for c in o.folder]
     with tempfile.TemporaryDirectory() as tmp:
-        made = fresh(__file__, '--one', 'make', o.arch, o.size, tmp)
-        ask = lambda way: lambda: fresh(__file__, '--one', 'answer', made['path'], way, o.size, o.calls, BEGAN=str(time.time()))
+        made = fresh(__file__, '--one', 'make', tmp, *dict.fromkeys([own, *(k for k,_ in folders)]))
+        ask = lambda way: lambda: fresh(__file__, '--one', 'answer', made[own], way, o.size, o.calls, BEGAN=str(time.time()))
         table = in_turn({w: ask(w) for w in ways()}, o.repeats)
         table['ratio'] = table.p50['plain']/table.p50
         table['p95/p50'] = table.p95/table.p50
-        say(f'predict-{o.arch}-{o.size}', table, limit_ms=dict(fp32=1e3*made['gflop']/made['fp32'], bf16=1e3*made['gflop']/made['bf16']), gflop=made['gflop'])
-        bundles = {tuple(c.split(':')[:2]): None for c in o.folder}
-        bundles = {k: fresh(__file__, '--one', 'make', *k, tmp)['path'] for k in bundles}
-        label = lambda c: lambda: fresh(__file__, '--one', 'folder', bundles[tuple(c.split(':')[:2])], c.split(':')[2], o.pictures)
-        say('predict-folder', in_turn({c: label(c) for c in o.folder}, o.repeats), pictures=o.pictures)
+        say(f'predict-{o.arch}-{o.size}', table, gflop=made['gflop'])
+        label = lambda kind, precision: lambda: fresh(__file__, '--one', 'folder', made[kind], precision, o.pictures)
+        say('predict-folder', in_turn({f'{k}:{p}': label(k, p) for k,p in folders}, o.repeats), pictures=o.pictures)

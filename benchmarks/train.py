@@ -1,8 +1,8 @@
 """Pictures a second in training: the published notebook's code against every way of `asl_fastai.fast`, and against the machine's limit
 
-python benchmarks/train.py [--size 128] [--repeats 3] [--steps 12] [--arch resnet18] [--ways plain bf16 ...] [--data FOLDER]
+python benchmarks/train.py [--size 128] [--repeats 3] [--steps 12] [--arch resnet18] [--ways plain auto ...] [--data FOLDER]
 
-Each figure comes from a process of its own, the ways in turn. `published` is the write-up's code on today's fastai, `plain` ours without a store. `of limit` is the share of what
+Each figure comes from a process of its own, the ways in turn. `published` is the write-up's code on today's fastai, `plain` ours without a store, `auto` what `to_fast` chooses for a short run. `of limit` is the share of what
 matrix products reach in the same process, in the same number format, against three times the operations of a forward pass. Where a processor does not know bfloat16, that way takes four pictures a step, and few steps."""
 import argparse, json, time
 from pathlib import Path
@@ -57,11 +57,11 @@ if __name__=='__main__':
     o = arguments()
     if o.one: print(json.dumps(one(o)))
     else:
-        from asl_fastai.fast import compiler
+        from asl_fastai.fast import compiler, fastest
         from asl_fastai.machine import native_bf16
         import torch
         ways = o.ways or ['published', 'plain', 'store', 'bf16', *(['compile'] if compiler() else []), *(['gpu'] if torch.cuda.is_available() else [])]
-        if 'published' not in ways: ways = ['published', *ways]
+        ways = list(dict.fromkeys(['published', *(fastest(0) if w=='auto' else w for w in ways)]))
         same = [f'--{k}={getattr(o, k)}' for k in 'size steps arch data'.split()]
         def bs(way): return 4 if way=='bf16' and not native_bf16() else o.bs
         df = in_turn({w: lambda w=w: fresh(Path(__file__), f'--one={w}', f'--bs={bs(w)}', *same) for w in ways}, o.repeats)
