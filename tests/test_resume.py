@@ -29,7 +29,7 @@ def test_killed_several_times(some, tmp_path):
     asl('asl_train', *args, '--out', tmp_path/'whole')
     out, kills = tmp_path/'killed', 0
     rows = lambda n: lambda: (out/'log.csv').exists() and len(table(out))>n
-    for condition, after in [((out/'config.json').exists, .3), (rows(1), .05), (rows(3), 0.), ((out/'evaluation.json').exists, 0.)]:
+    for condition, after in [((out/'config.json').exists, .3), (rows(1), .05), (rows(2), .6), (rows(3), 0.), ((out/'evaluation.json').exists, 0.)]:
         kills += kill_when(start(*args, '--out', out, '--resume'), condition, after)
     assert kills>=3
     asl('asl_train', *args, '--out', out, '--resume')
