@@ -70,10 +70,11 @@ results = Path(__file__).resolve().parent/'results'
 def say(name, table, gflop=None, **more):
     "Prints the table, then everything as one line of JSON; keeps that in results/<name>.json where `KEEP` is set. With the `gflop` of an answer, the milliseconds that matrix products would need for it"
     import torch
-    limits = {str(o).split('.')[1]: round(gflops(o)) for o in (torch.float32, torch.bfloat16)}
+    limits = {str(o).split('.')[1]: gflops(o) for o in (torch.float32, torch.bfloat16)}
     if gflop: more.update(gflop=gflop, limit_ms={k: 1e3*gflop/v for k,v in limits.items()})
-    facts = dict(benchmark=name, processor=processor(), matmul_gflops=limits, rows=json.loads(table.reset_index(names='way').round(4).to_json(orient='records')), **more)
-    print(f'{name}: {processor()}, matrix products of {", ".join(f"{v:,} GFLOP/s in {k}" for k,v in limits.items())}')
+    rows = json.loads(table.reset_index(names='way').round(4).to_json(orient='records'))
+    facts = dict(benchmark=name, processor=processor(), matmul_gflops={k: round(v) for k,v in limits.items()}, rows=rows, **more)
+    print(f'{name}: {processor()}, matrix products of {", ".join(f"{v:,.0f} GFLOP/s in {k}" for k,v in limits.items())}')
     print(table.round(2).to_string())
     print(json.dumps(facts))
     if os.getenv('KEEP'): write_json(results/f'{name}.json', facts)
