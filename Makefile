@@ -34,7 +34,7 @@ test: setup
 	@$(BIN)/chkstyle $(OURS)
 	@$(BIN)/python -c 'from asl_fastai.sets import prepare_sample; prepare_sample()'
 	@$(BESIDE) $(BIN)/nbdev_test --n-workers 2 --do-print --timing
-	@$(BESIDE) $(BIN)/python -m pytest tests -n 2 --dist loadfile --durations 20
+	@$(BESIDE) $(BIN)/python -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder --durations 20
 
 studies: setup
 	@$(BIN)/python nbs/studies/full_size.py $(STUDY)

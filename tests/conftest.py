@@ -5,6 +5,7 @@ from sysconfig import get_path
 
 import pytest
 from fastcore.script import anno_parser
+from filelock import FileLock
 
 repo = Path(__file__).resolve().parent.parent
 shared = repo.parent/'shared'
@@ -41,17 +42,32 @@ def sample():
     from asl_fastai.sets import get_data
     return get_data('sample')
 
+def made_once(tmp_path_factory, name, make):
+    "The folder that `make(folder)` fills, one for all of xdist's workers"
+    root = tmp_path_factory.getbasetemp()
+    if 'PYTEST_XDIST_WORKER' in os.environ: root = root.parent
+    with FileLock(root/f'{name}.lock'):
+        if not (root/f'{name}.made').exists():
+            make(root/name)
+            (root/f'{name}.made').touch()
+    return root/name
+
 @pytest.fixture(scope='session')
 def some(sample, tmp_path_factory):
     "A few classes of the sample's training part, 60 frames each, as a plain folder"
     from asl_fastai.sets import parts_of
-    folder = tmp_path_factory.mktemp('some')/'frames'
-    for c in ('B', 'Y', 'del', 'nothing', 'space'): shutil.copytree(parts_of(sample)['train']/c, folder/c)
-    return folder
+    def copy(folder):
+        for c in ('B', 'Y', 'del', 'nothing', 'space'): shutil.copytree(parts_of(sample)['train']/c, folder/c)
+    return made_once(tmp_path_factory, 'some', copy)
 
 @pytest.fixture(scope='session')
 def tiny(some, tmp_path_factory):
     "A run of six epochs on the few classes, whole: the one model that all tests share"
-    out = tmp_path_factory.mktemp('runs')/'tiny'
-    asl('asl_train', '--data', some, '--test', 'sample', '--out', out, '--epochs', 6, '--lr', 3e-3, '--size', 48, '--bs', 16, '--weights', 'none')
-    return out
+    args = '--data', some, '--test', 'sample', '--epochs', 6, '--lr', 3e-3, '--size', 48, '--bs', 16, '--weights', 'none'
+    return made_once(tmp_path_factory, 'tiny', lambda out: asl('asl_train', *args, '--out', out))
+
+# The files that take longest, which come first, so that no worker is left alone with one of them (`--no-loadscope-reorder` keeps the order)
+longest = 'test_tune test_stranger test_cli test_distributed test_photos test_resume test_predict test_project test_app'.split()
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda o: longest.index(o.path.stem) if o.path.stem in longest else len(longest))

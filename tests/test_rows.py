@@ -2,7 +2,8 @@
 import json, lzma
 
 import numpy as np, pytest
-from conftest import asl
+from asl_fastai.cli import asl_doctor, asl_train
+from conftest import asl, in_process
 
 @pytest.fixture(scope='session')
 def letters(sample, tmp_path_factory):
@@ -37,14 +38,15 @@ def test_a_bundle_of_rows_reads_rows_and_photographs(run, letters, sample):
     out = asl('asl_predict', '--model', run/'bundle', parts_of(sample)['test'], letters/'sign_mnist_test.csv.xz').stdout.splitlines()
     assert len(out)==1+28+240+('pictures/s' in out[-1])
 
-@pytest.mark.parametrize('command', [('asl_train', '--out', '{out}', '--data'), ('asl_doctor',)])
-def test_a_bad_csv_is_one_sentence(letters, tmp_path, command):
+@pytest.mark.parametrize('command,args', [(asl_train, ('--out', '{out}', '--data')), (asl_doctor, ())])
+def test_a_bad_csv_is_one_sentence(letters, tmp_path, capsys, command, args):
     lines = lzma.open(letters/'sign_mnist_test.csv.xz', 'rt').read().splitlines()
     (tmp_path/'bad.csv').write_text('\n'.join([*lines[:5], '9,'+lines[5].split(',', 1)[1]]))
-    r = asl(*(o.format(out=tmp_path/'run') for o in command), tmp_path/'bad.csv', check=False)
-    said = r.stderr.strip().splitlines()[-1]
-    assert r.returncode==2 and said.startswith(command[0]) and 'bad.csv' in said and 'Traceback' not in r.stderr and not (tmp_path/'run').exists(), r.stderr
-    assert command[0]=='asl_doctor' or 'row 4 (line 6) has the label 9' in said
+    assert in_process(command, *(o.format(out=tmp_path/'run') for o in args), tmp_path/'bad.csv')==2
+    err = capsys.readouterr().err
+    said = err.strip().splitlines()[-1]
+    assert said.startswith(command.__name__) and 'bad.csv' in said and 'Traceback' not in err and not (tmp_path/'run').exists(), err
+    assert command is asl_doctor or 'row 4 (line 6) has the label 9' in said
 
 def test_the_real_rows_are_photographs_copied_about_twenty_times(photos):
     from asl_fastai.data import alike
@@ -57,8 +59,9 @@ def test_the_real_rows_are_photographs_copied_about_twenty_times(photos):
     assert np.median(np.bincount(alike(y)))==21
     assert not {*map(content_hash, train)} & {*map(content_hash, test)}
 
-def test_the_named_set_is_the_real_rows(photos, tmp_path):
+def test_the_named_set_is_the_real_rows(photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv('ASL_DATA', str(tmp_path))
     (tmp_path/'sign_mnist').symlink_to(photos/'sign-mnist')
-    r = asl('asl_train', '--data', 'sign_mnist', '--size', 28, '--fraction', .05, '--epochs', 0, '--out', tmp_path/'x', ASL_DATA=str(tmp_path))
-    leaks, of = (int(o) for o in r.stdout.splitlines()[-1].split() if o.isdigit())
+    assert not in_process(asl_train, '--data', 'sign_mnist', '--size', 28, '--fraction', .05, '--epochs', 0, '--out', tmp_path/'x')
+    leaks, of = (int(o) for o in capsys.readouterr().out.splitlines()[-1].split() if o.isdigit())
     assert 270<of<278 and leaks > of/3

@@ -1,8 +1,8 @@
 "Stores under bad luck: a builder that is killed, two builders at once, a disk that fills up while one builds"
-import os, resource, subprocess, sys, time
+import os, resource, shutil, subprocess, sys, time
 
 import pytest
-from conftest import repo
+from conftest import in_process, repo
 
 build = 'import sys; from asl_fastai.store import store_of; store_of(sys.argv[1], int(sys.argv[2]))'
 
@@ -38,11 +38,12 @@ def test_a_full_disk_leaves_nothing(some, tmp_path):
     assert not stores(tmp_path) and not list(tmp_path.glob('.stores/.*.unfinished'))
 
 @pytest.mark.parametrize('bad, says', [(b'', 'is not a picture'), (b'\xff\xd8\xff', 'is not a picture')])
-def test_training_on_a_damaged_picture_is_one_sentence(some, tmp_path, bad, says):
-    import shutil
-    from conftest import asl
+def test_training_on_a_damaged_picture_is_one_sentence(some, tmp_path, monkeypatch, capsys, bad, says):
+    from asl_fastai.cli import asl_train
+    monkeypatch.setenv('ASL_DATA', str(tmp_path))
     folder = shutil.copytree(some, tmp_path/'set')
     (folder/'B'/'B9999.jpg').write_bytes(bad)
-    r = asl('asl_train', '--data', folder, '--split', 'random', '--out', tmp_path/'run', '--size', 32, check=False, ASL_DATA=str(tmp_path))
-    assert r.returncode==2 and says in r.stderr and 'B9999.jpg' in r.stderr and 'Traceback' not in r.stderr
+    assert in_process(asl_train, '--data', folder, '--split', 'random', '--out', tmp_path/'run', '--size', 32)==2
+    err = capsys.readouterr().err
+    assert says in err and 'B9999.jpg' in err and 'Traceback' not in err
     assert not (tmp_path/'run').exists()
