@@ -55,7 +55,7 @@ class Predictor:
 
     def probs(self,
         pictures:list|np.ndarray, # Paths, bytes, PIL pictures or arrays (h, w, 3) uint8; an array (n, h, w, 3) is many
-        bs:int=64, # Pictures that go through the network together
+        bs:int=16, # Pictures that go through the network together
         progress:bool=False, # Show a bar?
     ) -> np.ndarray: # Probabilities, (n, classes) float32 in [0, 1]
         "The probability of each class for each picture. `ValueError` when one cannot be opened"
@@ -105,7 +105,7 @@ def _row(path, p, note): return [path, p.label, f'{p.confidence:.4f}', ' '.join(
 @patch
 def rows(self:Predictor,
     paths, # Any iterable of paths
-    bs:int=64, # Pictures that go through the network together
+    bs:int=16, # Pictures that go through the network together
 ): # A generator of `row_names`: path, label, confidence, the five likeliest, note
     "A row for each picture, in order"
     def opened(path):

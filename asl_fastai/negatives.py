@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 from tqdm import tqdm
+from .hands import poses
 from .machine import whole_file
+from .scenes import pose_of
 from .sets import label_of, open_picture
 from .synth import draw, scene
 
@@ -19,7 +21,10 @@ from .synth import draw, scene
 def _room(rng, size): return draw([dict(_nothing(rng), there=0.)], size=size)[0]
 
 def _resting(rng, size):
-    return draw([dict(_nothing(rng), there=1., place=rng.uniform(-.3, .3, 2), free=float(rng.random()<.5))], size=size)[0]
+    "A hand that hangs, lies or is open: one that is relaxed and held up is a C, and is turned over, arm and all"
+    s = dict(_nothing(rng), there=1., place=rng.uniform(-.3, .3, 2), free=float(rng.random()<.5))
+    if (pose_of('nothing', s['seeds'][0])==poses['rest']).all(): s['angles'] = s['angles']+np.r_[[0]*24, [rng.choice([-1, 1])*rng.uniform(80, 180)]*2]
+    return draw([s], size=size)[0]
 
 def _nothing(rng): return scene('nothing', *rng.integers(2**31, size=3).tolist())
 

@@ -32,7 +32,8 @@ class Recipe:
     lr:float = 2e-3 # Learning rate of the last layers; that of the first is a third, in a reader a seventh
     rendered:int = 150 # Rendered pictures of each letter; 0: none
     share:float = 1. # How often they are drawn, relative to a set of photographs
-    negatives:int = 1000 # Rendered pictures in which nobody signs; 0: none
+    negatives:int = 2000 # Rendered pictures in which nobody signs; 0: none
+    nobody:float = 3. # How often pictures in which nobody signs are drawn, relative to those of a letter
     bank:int = 256 # Rooms that hands are laid before, rendered and photographed; 0: no augmentation but fastai's own
     mirror:bool = True # Left hands of right ones, and the other way round?
     smoothing:float = .1 # Of the labels (Szegedy et al. 2016)
@@ -91,7 +92,7 @@ def recipe_tfms(
 # %% ../nbs/08b_recipes.ipynb #1bc269d7
 coarse_share = .25 # Of a CSV file of letters, relative to a set of photographs
 
-@delegates(source_dls, keep=True, but='shares,opened')
+@delegates(source_dls, keep=True, but='shares,often,opened')
 def recipe_dls(
     recipe:Recipe, # How a model is made
     data, # Names of sets, folders of one set, or folders of sets
@@ -103,7 +104,7 @@ def recipe_dls(
     found = find_sources(data, root)
     made = rendered_sources(recipe, root)
     shares = {**{o: recipe.share for o in made[:1] if recipe.rendered}, **{o: coarse_share for o in found if Path(o).is_file()}}
-    dls = source_dls(found+made, per_epoch=recipe.per_epoch, seed=seed, root=root, shares=shares,
+    dls = source_dls(found+made, per_epoch=recipe.per_epoch, seed=seed, root=root, shares=shares, often=dict(nothing=recipe.nobody),
         size=recipe.size, opened=recipe.opened, batch_tfms=recipe_tfms(recipe, found, seed), **kwargs)
     dls.split = 'held back: a part of every set'
     return dls

@@ -59,11 +59,12 @@ def balance(
     sources, # Set of each picture, (n,)
     labels, # Class of each picture, (n,)
     shares:dict|None=None, # Set to its share relative to the others; 1 where none is given
+    often:dict|None=None, # Class to how often it is drawn relative to the others; 1 where none is given
 ) -> np.ndarray: # (n,) float, adding up to 1
     "How often each picture should be drawn"
     df = pd.DataFrame(dict(s=sources, l=labels))
     w = df.s.map(shares or {}).fillna(1.)/df.groupby(['s', 'l']).s.transform('size')**.75
-    w /= w.groupby(df.l).transform('sum')
+    w *= df.l.map(often or {}).fillna(1.)/w.groupby(df.l).transform('sum')
     return (w/w.sum()).to_numpy()
 
 # %% ../nbs/04a_sources.ipynb #b71f20ad
@@ -91,6 +92,7 @@ def source_dls(
     vocab:tuple=vocabs[29], # Classes in the model's order
     per_epoch:int|None=None, # Pictures an epoch; None: as many as there are
     shares:dict|None=None, # A set's path to its share relative to the others; 1 where none is given
+    often:dict|None=None, # As `balance`
     valid:float=.04, # Share of each set's pictures that are held back
     seed:int=42, # Of what is held back at random
     bs:int=64, # Pictures a batch; no more than an epoch has
@@ -108,6 +110,6 @@ def source_dls(
     block = asl_block(vocab, splitter=IndexSplitter(held), label_func=lambda o: labels[o], size=size, **kwargs)
     stores = [store_of(training_part(s), size, root, opened=kwargs.get('opened', 'open_picture')) for s in sources]
     train = np.setdiff1d(np.arange(len(files)), held)
-    w = balance(owner[train], [labels[files[i]] for i in train], {str(k): v for k,v in (shares or {}).items()})
+    w = balance(owner[train], [labels[files[i]] for i in train], {str(k): v for k,v in (shares or {}).items()}, often)
     n = per_epoch or len(train)
     return block.dataloaders(files, bs=min(bs, n), num_workers=0, dl_type=BalancedDL, stores=stores, dl_kwargs=[dict(wgts=w, n=n), {}])

@@ -1,6 +1,6 @@
 """What shorter numbers and a smaller network lose: one that was trained on the alphabet photographs, and every precision of its bundle on the block that was held out
 
-python benchmarks/variants.py [--size 128] [--epochs 4] [--arch resnet18] [--photos FOLDER] [--weights FILE]     what is in ../shared, unless told"""
+python benchmarks/variants.py [--size 128] [--epochs 12] [--augment .5] [--arch resnet18] [--photos FOLDER] [--weights FILE]     what is in ../shared, unless told"""
 import argparse, contextlib, sys, tempfile
 from pathlib import Path
 
@@ -11,7 +11,7 @@ shared = Path(__file__).resolve().parent.parent.parent/'shared'
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for k,v in dict(size=128, epochs=4, arch='resnet18', photos=str(shared/'data'/'asl-alphabet'), weights=str(shared/'weights'/'resnet18_pqf_fp16.pth.xz')).items():
+    for k,v in dict(size=128, epochs=12, augment=.5, arch='resnet18', photos=str(shared/'data'/'asl-alphabet'), weights=str(shared/'weights'/'resnet18_pqf_fp16.pth.xz')).items():
         p.add_argument(f'--{k}', type=type(v), default=v)
     return p.parse_args()
 
@@ -20,10 +20,10 @@ if __name__=='__main__':
     if not Path(o.photos).is_dir(): sys.exit(f'The photographs are not at {o.photos}: name their folder with --photos')
     from asl_fastai.bundle import load_bundle
     from asl_fastai.runs import RunConfig, train_run
-    cfg = RunConfig(data=[o.photos], split='block', size=o.size, epochs=o.epochs, arch=o.arch, weights=o.weights)
+    cfg = RunConfig(data=[o.photos], split='block', size=o.size, epochs=o.epochs, augment=o.augment, arch=o.arch, weights=o.weights)
     with tempfile.TemporaryDirectory() as d:
         with contextlib.redirect_stdout(sys.stderr): train_run(cfg, Path(d)/'run', pictures=False)
         card = load_bundle(Path(d)/'run'/'bundle').card
     rows = {f'{k} {t["runtime"]}': dict(accuracy=t['accuracy'], lost=t['lost'], kept=t['kept'], ms=t['ms'], mb=v['bytes']/1e6)
         for k,v in card['variants'].items() for t in v.get('trials', [])}
-    say(f'variants-{o.arch}-{o.size}', pd.DataFrame.from_dict(rows, orient='index'), held_out=card['held_out']['pictures'], epochs=o.epochs, peak_mb=peak_mb())
+    say(f'variants-{o.arch}-{o.size}', pd.DataFrame.from_dict(rows, orient='index'), held_out=card['held_out']['pictures'], epochs=o.epochs, augment=o.augment, peak_mb=peak_mb())

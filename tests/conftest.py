@@ -69,5 +69,4 @@ def tiny(some, tmp_path_factory):
 # The files that take longest, which come first, so that no worker is left alone with one of them (`--no-loadscope-reorder` keeps the order)
 longest = 'test_tune test_stranger test_cli test_distributed test_photos test_resume test_predict test_project test_app'.split()
 
-def pytest_collection_modifyitems(items):
-    items.sort(key=lambda o: longest.index(o.path.stem) if o.path.stem in longest else len(longest))
+def pytest_collection_modifyitems(items): items.sort(key=lambda o: [*longest, o.path.stem].index(o.path.stem))

@@ -26,7 +26,7 @@ folds = [[people[i] for i in o] for o in ((1, 4, 8), (2, 5, 7), (3, 6))]
 sets = [photos/'asl-alphabet', photos/'massey', photos/'sign-language-digits']
 everybody = [*sets, *people.values()]
 work = repo/'runs'/'studies'
-pixels = Recipe((), arch='resnet18', size=96, opened='open_picture', epochs=20, per_epoch=12000, rendered=400, views=(1, 1.25)) # How it was done before there was a reader
+pixels = Recipe((), arch='resnet18', size=96, opened='open_picture', epochs=20, per_epoch=12000, rendered=400, negatives=1000, nobody=1., views=(1, 1.25)) # How it was done before there was a reader
 learned = [1, 8, 3, 6, 4] # In which order people are added, judged on the second fold
 
 wrong = dict(stranger=.03, starter=.05, pixels=.1) # Share of answers that may be wrong, as each recipe's threshold is chosen
