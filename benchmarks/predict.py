@@ -8,12 +8,13 @@ import argparse, os, tempfile, time
 from pathlib import Path
 
 from _bench import fresh, gflop_of, in_turn, peak_mb, published, say
+from asl_fastai.machine import native_bf16
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for k,v in dict(size=200, repeats=3, calls=60, pictures=2000).items(): p.add_argument(f'--{k}', type=int, default=v)
     p.add_argument('--arch', default='resnet18')
-    p.add_argument('--folder', nargs='*', default=['resnet18:128:int8', 'mobilenet_v3_small:128:fp32'])
+    p.add_argument('--folder', nargs='*', default=['resnet18:128:int8', f'mobilenet_v2:112:{"bf16" if native_bf16() else "fp32"}'])
     p.add_argument('--one', nargs='*')
     return p.parse_args()
 
@@ -77,7 +78,7 @@ def folder(bundle, precision, n):
 
 def ways():
     "What can be had here"
-    from asl_fastai.engines import native_bf16, runtimes, find_spec
+    from asl_fastai.engines import runtimes, find_spec
     there = [o for o in runtimes if find_spec(o)]
     return ['plain', *(f'{p} {r}' for r in there for p in ('fp32', 'int8', *(['bf16'] if r=='openvino' and native_bf16() else [])))]
 
