@@ -29,17 +29,17 @@ def answering(p, url, seconds=60):
         except OSError: time.sleep(.2)
     raise TimeoutError(url)
 
+def chromium(playwright):
+    "Debian's browser without a window; closed at the end of `with`"
+    return playwright.chromium.launch(executable_path=shutil.which('chromium'), args=['--no-sandbox', '--disable-background-networking'])
+
 @pytest.fixture(scope='module')
 def browser():
     "Headless Chromium; where it is not, tests skip, which under CI=true is a failure"
-    chromium = shutil.which('chromium')
-    if not (chromium and find_spec('playwright')):
+    if not (shutil.which('chromium') and find_spec('playwright')):
         (pytest.fail if os.getenv('CI')=='true' else pytest.skip)("no browser: install Debian's chromium and `pip install playwright`")
     from playwright.sync_api import sync_playwright
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=chromium, args=['--no-sandbox', '--disable-background-networking'])
-        yield browser
-        browser.close()
+    with sync_playwright() as p, chromium(p) as browser: yield browser
 
 @pytest.fixture
 def page(browser):
