@@ -353,6 +353,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'asl_fastai/fast.py'),
                                  'asl_fastai.fast.ProgressiveSize.side': ('fast.html#progressivesize.side', 'asl_fastai/fast.py'),
                                  'asl_fastai.fast._callbacks': ('fast.html#_callbacks', 'asl_fastai/fast.py'),
+                                 'asl_fastai.fast._depthwise': ('fast.html#_depthwise', 'asl_fastai/fast.py'),
+                                 'asl_fastai.fast._in_float': ('fast.html#_in_float', 'asl_fastai/fast.py'),
                                  'asl_fastai.fast._work': ('fast.html#_work', 'asl_fastai/fast.py'),
                                  'asl_fastai.fast.check_way': ('fast.html#check_way', 'asl_fastai/fast.py'),
                                  'asl_fastai.fast.compiler': ('fast.html#compiler', 'asl_fastai/fast.py'),

@@ -13,14 +13,23 @@ from fastai.vision.all import *
 from .machine import native_bf16
 
 # %% ../nbs/05a_fast.ipynb #2cc8366a
+def _depthwise(model): return [o for o in model.modules() if isinstance(o, nn.Conv2d) and 1<o.groups==o.in_channels]
+
+def _in_float(forward):
+    def _forward(x):
+        with torch.autocast('cpu', enabled=False): return forward(x.float()).to(x.dtype)
+    return _forward
+
 class CPUAutocast(Callback):
-    "The forward pass of training steps in bfloat16 on the CPU, as `MixedPrecision` has it on a GPU"
+    "The forward pass of training steps in bfloat16 on the CPU, as `MixedPrecision` has it on a GPU; depthwise convolutions in float32"
     order = MixedPrecision.order
     def before_train(self):
         self.after_train()
-        self.learn.model.forward = torch.autocast('cpu', torch.bfloat16)(self.model.forward)
+        self.model.forward = torch.autocast('cpu', torch.bfloat16)(self.model.forward)
+        for o in _depthwise(self.model): o.forward = _in_float(o.forward)
     def after_pred(self): self.learn.pred = to_float(self.pred)
-    def after_train(self): vars(self.model).pop('forward', None)
+    def after_train(self):
+        for o in (self.model, *_depthwise(self.model)): vars(o).pop('forward', None)
 
 # %% ../nbs/05a_fast.ipynb #c41c2d4a
 class ChannelsLastBatch(Callback):
