@@ -33,7 +33,7 @@ class Recipe:
     rendered:int = 150 # Rendered pictures of each letter; 0: none
     share:float = 1. # How often they are drawn, relative to a set of photographs
     negatives:int = 2000 # Rendered pictures in which nobody signs; 0: none
-    nobody:float = 3. # How often pictures in which nobody signs are drawn, relative to those of a letter
+    nobody:float = 1. # How often pictures in which nobody signs are drawn, relative to those of a letter
     bank:int = 256 # Rooms that hands are laid before, rendered and photographed; 0: no augmentation but fastai's own
     mirror:bool = True # Left hands of right ones, and the other way round?
     smoothing:float = .1 # Of the labels (Szegedy et al. 2016)
@@ -52,7 +52,7 @@ _starter_notes = dict(
         'ASLAlphabets by keptsecret: Apache-2.0', 'rendered hands by asl_fastai.synth: CC0'])
 
 recipes = dict(stranger=Recipe(('asl_alphabet', 'massey', 'asl_hg', 'asl_digits'), arch='reader(still=3)', temperature=.74, threshold=.81),
-    starter=Recipe(('massey', 'asl_digits'), half=True, temperature=.79, threshold=.72, notes=_starter_notes)) # What `find_recipe` knows
+    starter=Recipe(('massey', 'asl_digits'), nobody=3., half=True, temperature=.79, threshold=.72, notes=_starter_notes)) # What `find_recipe` knows
 
 # %% ../nbs/08b_recipes.ipynb #14ea1bfc
 def find_recipe(

@@ -26,7 +26,7 @@ folds = [[people[i] for i in o] for o in ((1, 4, 8), (2, 5, 7), (3, 6))]
 sets = [photos/'asl-alphabet', photos/'massey', photos/'sign-language-digits']
 everybody = [*sets, *people.values()]
 work = repo/'runs'/'studies'
-pixels = Recipe((), arch='resnet18', size=96, opened='open_picture', epochs=20, per_epoch=12000, rendered=400, negatives=1000, nobody=1., views=(1, 1.25)) # How it was done before there was a reader
+pixels = Recipe((), arch='resnet18', size=96, opened='open_picture', epochs=20, per_epoch=12000, rendered=400, negatives=1000, views=(1, 1.25)) # How it was done before there was a reader
 learned = [1, 8, 3, 6, 4] # In which order people are added, judged on the second fold
 
 wrong = dict(stranger=.03, starter=.05, pixels=.1) # Share of answers that may be wrong, as each recipe's threshold is chosen
@@ -70,18 +70,18 @@ def starter():
     if file := to_do('starter', 'people'): judge(file, 'people', 'starter', model, [*six, *judges], six)
     if file := to_do('starter', 'alphabet'): judge(file, 'alphabet', 'starter', model, [sets[0]/'asl_alphabet_train'])
 
-def fold(file, run, recipe, data, evs, minutes):
+def fold(file, run, study, recipe, data, evs, minutes):
     "Keeps what a recipe says of people who were left out, who together say how sure it may be"
-    found = confidence(recipe, [*evs.values()])
+    found = confidence(study, [*evs.values()])
     sure = {k: answered(tempered(o, found['temperature']), found['threshold']) for k,o in evs.items()}
-    write_json(file, said_of(recipe, recipes.get(recipe, pixels), run, evs, minutes, [o.name for o in data], found, answered=sure))
+    write_json(file, said_of(study, recipe, run, evs, minutes, [o.name for o in data], found, answered=sure))
 
-def left_out():
-    "The recipe for strangers, each person left out with one or two others"
-    if not (file := to_do('stranger', 'left out')): return
-    began = time.time()
-    evs = leave_each_out('stranger', everybody, folds, work/'left_out')
-    fold(file, 'left out', 'stranger', everybody, evs, (time.time()-began)/60)
+def left_out(run='left out', **changed):
+    "The recipe for strangers, as it is or with something `changed`, each person left out with one or two others"
+    if not (file := to_do('stranger', run)): return
+    began,recipe = time.time(),replace(recipes['stranger'], **changed)
+    evs = leave_each_out(recipe, everybody, folds, work/run.replace(' ', '_'))
+    fold(file, run, 'stranger', recipe, everybody, evs, (time.time()-began)/60)
 
 def alone():
     "The same with nine blocks that learn, and each person left out alone: eight trainings"
@@ -111,7 +111,7 @@ def before():
     if not (file := to_do('pixels', run)): return
     out,known = work/file.stem,[*everybody, photos/'sign-mnist']
     evs = leave_out(pixels, known, folds[1], out, imagenet())
-    fold(file, run, 'pixels', known, evs, minutes_in(out))
+    fold(file, run, 'pixels', pixels, known, evs, minutes_in(out))
 
 def in_domain():
     "A reader on blocks of frames of one person of whom it has learned other blocks"
@@ -193,6 +193,7 @@ def main():
     "Each result is kept when it is done"
     starter()
     left_out()
+    left_out('nobody thrice', nobody=3.)
     stranger()
     ingredients()
     blocks()
