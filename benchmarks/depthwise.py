@@ -2,7 +2,7 @@
 
 python benchmarks/depthwise.py [--repeats 3] [--bs 64] [--still 3]
 
-`bf16` is autocast as torch has it, `ours` the same with depthwise layers in float32. Each way runs in a process of its own, in turn; `672@14 5x5/1` is a layer of 672 channels at 14x14 with a window of 5x5 and step 1. All figures are milliseconds; `limit_ms` is what matrix products would need for the step."""
+`bf16` is autocast as torch has it, `ours` the same with depthwise layers in float32. Each way runs in a process of its own, in turn; `672@14 5x5/1` is a layer of 672 channels at 14x14 with a window of 5x5 and step 1. Layers and steps are in milliseconds; `limit_ms` is what matrix products would need for the step."""
 import argparse, json
 from pathlib import Path
 
