@@ -128,11 +128,11 @@ _damage = OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, Ar
 
 def _image(src):
     if isinstance(src, np.ndarray): return Image.fromarray(src)
-    return src if isinstance(src, Image.Image) else Image.open(BytesIO(src) if isinstance(src, bytes) else src)
+    return src.copy() if isinstance(src, Image.Image) else Image.open(BytesIO(src) if isinstance(src, bytes) else src)
 
 def _rgb(im):
     if im.mode.startswith('I'): im = Image.fromarray((np.asarray(im)>>8).clip(0, 255).astype(np.uint8))
-    if im.mode not in ('RGBA', 'LA', 'PA', 'La', 'RGBa') and 'transparency' not in im.info: return im.convert('RGB')
+    if im.mode not in ('RGBA', 'LA', 'PA', 'La', 'RGBa') and 'transparency' not in im.info: return im if im.mode=='RGB' else im.convert('RGB')
     im = im.convert('RGBA')
     return Image.alpha_composite(Image.new('RGBA', im.size, 'black'), im).convert('RGB')
 
@@ -146,7 +146,8 @@ def open_picture(
     try:
         im = _image(src)
         if im.width*im.height>max_pixels: raise Image.DecompressionBombError
-        im = _rgb(ImageOps.exif_transpose(im))
+        ImageOps.exif_transpose(im, in_place=True)
+        im = _rgb(im)
     except FileNotFoundError: raise FileNotFoundError(f'There is no picture {name}') from None
     except Image.DecompressionBombError: raise ValueError(f'{name} is larger than {max_pixels//1_000_000} megapixels: make it smaller first') from None
     except UnidentifiedImageError as e: raise ValueError(f'{name} is not a picture, or is damaged from its first bytes on') from e
