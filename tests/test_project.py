@@ -146,7 +146,7 @@ def test_the_readme_says_how_strangers_are_read():
     over = left_out['mean_over_people']['accuracy']
     assert f"mean over the eight is {100*starter['mean']:.1f} %" in readme
     for o in (over, starter['mean'], alphabet['mean'], own['figures']['validation']['accuracy']): assert f'{100*o:.1f} %' in readme, o
-    assert over > .85 and min(o['accuracy'] for o in left_out['figures'].values()) > .7
+    assert over > .87 and min(o['accuracy'] for o in left_out['figures'].values()) > .7
 
 def test_no_letter_of_a_stranger_is_hopeless():
     figures = json.loads((repo/'nbs'/'studies'/'results'/'stranger-left_out.json').read_text())['figures'].values()
