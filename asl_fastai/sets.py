@@ -128,7 +128,7 @@ _damage = OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, Ar
 
 def _image(src):
     if isinstance(src, np.ndarray): return Image.fromarray(src)
-    return src.copy() if isinstance(src, Image.Image) else Image.open(BytesIO(src) if isinstance(src, bytes) else src)
+    return src if isinstance(src, Image.Image) else Image.open(BytesIO(src) if isinstance(src, bytes) else src)
 
 def _rgb(im):
     if im.mode.startswith('I'): im = Image.fromarray((np.asarray(im)>>8).clip(0, 255).astype(np.uint8))
@@ -146,6 +146,7 @@ def open_picture(
     try:
         im = _image(src)
         if im.width*im.height>max_pixels: raise Image.DecompressionBombError
+        if im is src: im = im.copy()
         ImageOps.exif_transpose(im, in_place=True)
         im = _rgb(im)
     except FileNotFoundError: raise FileNotFoundError(f'There is no picture {name}') from None
