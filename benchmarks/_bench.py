@@ -28,6 +28,16 @@ def published(size, **kwargs):
     defaults = dict(blocks=(ImageBlock, CategoryBlock), splitter=RandomSplitter(valid_pct=0.2, seed=42), get_y=parent_label, item_tfms=Resize(size))
     return DataBlock(**{**defaults, **kwargs})
 
+shared = Path(__file__).resolve().parents[2]/'shared'
+
+def photo_arguments(p):
+    "The arguments of a script that needs photographs and ImageNet's weights, which are in ../shared unless told. Ends in a sentence where there are no photographs"
+    p.add_argument('--photos', default=str(shared/'data'/'asl-alphabet'))
+    p.add_argument('--weights', default=str(shared/'weights'/'resnet18_pqf_fp16.pth.xz'))
+    o = p.parse_args()
+    if not Path(o.photos).is_dir(): sys.exit(f'The photographs are not at {o.photos}: name their folder with --photos')
+    return o
+
 def seconds(f):
     "How long `f` takes"
     start = time.perf_counter()

@@ -7,16 +7,13 @@ not reached. Photographs and ImageNet's weights are looked for in ../shared; the
 import argparse, json, os, sys, tempfile, time
 from pathlib import Path
 
-from _bench import fresh, peak_mb, published, say
-
-shared = Path(__file__).resolve().parent.parent.parent/'shared'
+from _bench import fresh, peak_mb, photo_arguments, published, say
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for k,v in dict(target=.99, epochs=4, size=128, split='block', lr=1e-2, photos=str(shared/'data'/'asl-alphabet'),
-        weights=str(shared/'weights'/'resnet18_pqf_fp16.pth.xz'), one='').items(): p.add_argument(f'--{k}', type=type(v), default=v)
+    for k,v in dict(target=.99, epochs=4, size=128, split='block', lr=1e-2, one='').items(): p.add_argument(f'--{k}', type=type(v), default=v)
     p.add_argument('--ways', nargs='*', default=['published', 'ours', 'ours+freeze_bn+progressive'])
-    return p.parse_args()
+    return photo_arguments(p)
 
 def plain(o):
     "The write-up's code, at this size and with this split"
@@ -61,7 +58,6 @@ def hub(o):
 
 if __name__=='__main__':
     o = arguments()
-    if not Path(o.photos).is_dir(): sys.exit(f'The photographs are not at {o.photos}: name their folder with --photos')
     if o.one:
         print(json.dumps(one(o)))
         sys.exit()

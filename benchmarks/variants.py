@@ -5,19 +5,15 @@ import argparse, contextlib, sys, tempfile
 from pathlib import Path
 
 import pandas as pd
-from _bench import peak_mb, say
-
-shared = Path(__file__).resolve().parent.parent.parent/'shared'
+from _bench import peak_mb, photo_arguments, say
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for k,v in dict(size=128, epochs=12, augment=.5, arch='resnet18', photos=str(shared/'data'/'asl-alphabet'), weights=str(shared/'weights'/'resnet18_pqf_fp16.pth.xz')).items():
-        p.add_argument(f'--{k}', type=type(v), default=v)
-    return p.parse_args()
+    for k,v in dict(size=128, epochs=12, augment=.5, arch='resnet18').items(): p.add_argument(f'--{k}', type=type(v), default=v)
+    return photo_arguments(p)
 
 if __name__=='__main__':
     o = arguments()
-    if not Path(o.photos).is_dir(): sys.exit(f'The photographs are not at {o.photos}: name their folder with --photos')
     from asl_fastai.bundle import load_bundle
     from asl_fastai.runs import RunConfig, train_run
     cfg = RunConfig(data=[o.photos], split='block', size=o.size, epochs=o.epochs, augment=o.augment, arch=o.arch, weights=o.weights)
