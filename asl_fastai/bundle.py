@@ -44,6 +44,7 @@ class Predictor:
     ):
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         self.card,self.vocab,self.size = self.bundle.card,self.bundle.vocab,self.bundle.size
+        self.bs = min(48, max(1, 16*200**2//self.size**2))
         self.runtime = pick_runtime(runtime)
         self.precision = pick_precision(precision, self.runtime, self.bundle.offered(self.runtime))
         self._graph = open_graph(self.bundle.path/graph_files[self.precision], self.runtime, self.precision)
@@ -55,12 +56,11 @@ class Predictor:
 
     def probs(self,
         pictures:list|np.ndarray, # Paths, bytes, PIL pictures or arrays (h, w, 3) uint8; an array (n, h, w, 3) is many
-        bs:int=16, # Pictures that go through the network together
         progress:bool=False, # Show a bar?
     ) -> np.ndarray: # Probabilities, (n, classes) float32 in [0, 1]
         "The probability of each class for each picture. `ValueError` when one cannot be opened"
         with tqdm(total=len(pictures), disable=not progress, unit=' pictures') as bar:
-            parts = [self._run(x, bar) for _,x in ahead(self.bundle.open, pictures, bs)]
+            parts = [self._run(x, bar) for _,x in ahead(self.bundle.open, pictures, self.bs)]
         return np.concatenate([np.zeros((0, len(self.vocab)), np.float32), *parts])
 
     def _run(self, arrays, bar):
@@ -105,13 +105,12 @@ def _row(path, p, note): return [path, p.label, f'{p.confidence:.4f}', ' '.join(
 @patch
 def rows(self:Predictor,
     paths, # Any iterable of paths
-    bs:int=16, # Pictures that go through the network together
 ): # A generator of `row_names`: path, label, confidence, the five likeliest, note
     "A row for each picture, in order"
     def opened(path):
         try: return self.bundle.open(path)
         except (ValueError, OSError) as e: return ' '.join(str(e).split())
-    for batch,found in ahead(opened, paths, bs):
+    for batch,found in ahead(opened, paths, self.bs):
         good = [o for o in found if not isinstance(o, str)]
         answers = iter(self._graph(np.stack(good)) if good else ())
         for path,o in zip(batch, found):

@@ -1,6 +1,6 @@
 """From file to label: `learn.predict` against `Predictor` in every precision and runtime there is, and folders with smaller networks
 
-python benchmarks/predict.py [--size 200] [--repeats 3] [--calls 60] [--arch resnet18] [--folder resnet18:128:int8 ...] [--pictures 2000]
+python benchmarks/predict.py [--size 200] [--repeats 3] [--calls 60] [--arch resnet18] [--folder resnet18:128:int8 ...] [--pictures 4000]
 
 Each way runs in a process of its own, in turn, on the same pictures and with the same weights (random: speed does not depend on them).
 p50 and p95 are milliseconds from file to label, `start` the seconds from the start of the process to its first answer."""
@@ -12,7 +12,7 @@ from asl_fastai.machine import native_bf16
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for k,v in dict(size=200, repeats=3, calls=60, pictures=2000).items(): p.add_argument(f'--{k}', type=int, default=v)
+    for k,v in dict(size=200, repeats=3, calls=60, pictures=4000).items(): p.add_argument(f'--{k}', type=int, default=v)
     p.add_argument('--arch', default='resnet18')
     p.add_argument('--folder', nargs='*', default=['resnet18:128:int8', f'mobilenet_v2:112:{"bf16" if native_bf16() else "fp32"}'])
     p.add_argument('--one', nargs='*')

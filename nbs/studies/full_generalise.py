@@ -115,7 +115,7 @@ def before():
 
 def in_domain():
     "A reader on blocks of frames of one person of whom it has learned other blocks"
-    measure('reader', 'in domain', RunConfig(data=[str(sets[0])], arch='reader', split='block', epochs=2, size=200, lr=2e-3, augment=.5))
+    measure('reader', 'in domain', RunConfig(data=[str(sets[0])], arch='reader(still=3)', split='block', epochs=6, size=200, lr=2e-3, augment=.5), 'generalise')
 
 def stranger():
     "The recipe for strangers on everybody but the judges, who chose nothing"

@@ -63,17 +63,17 @@ def over_people(run, evs):
     people = compare({run: some}).means.iloc[0]
     return dict(accuracy=people.accuracy, interval=[people.lo, people.hi], people=int(people.people))
 
-def keep(file, study, run, start, out, evs, data, weights, **more):
-    "Writes what every run of a study says of itself, and what this one says `more`"
+def keep(file, study, run, start, out, evs, data, weights, by=None, **more):
+    "Writes what every run of a study says of itself, and what this one says `more`; `by` is the study whose script does it, where that is another"
     write_json(file, facts(study=study, run=run, figures=kept(evs), log=pd.read_csv(out/'log.csv').to_dict('records'), data=[Path(o).name for o in data],
-        command=f'make studies STUDY={study}', weights=Path(weights).name if weights else 'none', minutes=round((time.time()-start)/60, 1), **more))
+        command=f'make studies STUDY={by or study}', weights=Path(weights).name if weights else 'none', minutes=round((time.time()-start)/60, 1), **more))
 
-def measure(study, run, cfg):
-    "One training run of a study, kept in results; nothing when it is there"
+def measure(study, run, cfg, by=None):
+    "One training run of a study, kept in results; nothing when it is there. `by` as `keep` takes it"
     if not (file := to_do(study, run)): return
     start,out = time.time(),repo/'runs'/'studies'/file.stem
     train_run(cfg, out, resume=True)
     evs,leaks = read_evaluations(out),leak_report(run_dls(cfg), progress=False)
-    keep(file, study, run, start, out, evs, cfg.data, cfg.weights, leaks=leaks.leaks, n_valid=leaks.n, mean_over_people=over_people(run, evs),
+    keep(file, study, run, start, out, evs, cfg.data, cfg.weights, by, leaks=leaks.leaks, n_valid=leaks.n, mean_over_people=over_people(run, evs),
         source='frames of Kaggle grassknoted/asl-alphabet; the people are photographs that are not public',
         choices={k: getattr(cfg, k) for k in 'split size epochs lr bs seed arch'.split()})
