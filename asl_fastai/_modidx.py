@@ -484,6 +484,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'asl_fastai.learner._starter_joints': ('learner.html#_starter_joints', 'asl_fastai/learner.py'),
                                     'asl_fastai.learner._take': ('learner.html#_take', 'asl_fastai/learner.py'),
                                     'asl_fastai.learner._timm_learner': ('learner.html#_timm_learner', 'asl_fastai/learner.py'),
+                                    'asl_fastai.learner._together': ('learner.html#_together', 'asl_fastai/learner.py'),
                                     'asl_fastai.learner._torchvision_learner': ( 'learner.html#_torchvision_learner',
                                                                                  'asl_fastai/learner.py'),
                                     'asl_fastai.learner._whole_learner': ('learner.html#_whole_learner', 'asl_fastai/learner.py'),

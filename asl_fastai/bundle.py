@@ -44,7 +44,7 @@ class Predictor:
     ):
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         self.card,self.vocab,self.size = self.bundle.card,self.bundle.vocab,self.bundle.size
-        self.bs = min(48, max(1, 16*200**2//self.size**2))
+        self.bs = self.card.get('batch', 16)
         self.runtime = pick_runtime(runtime)
         self.precision = pick_precision(precision, self.runtime, self.bundle.offered(self.runtime))
         self._graph = open_graph(self.bundle.path/graph_files[self.precision], self.runtime, self.precision)

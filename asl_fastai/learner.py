@@ -411,6 +411,10 @@ def training_hashes(
     "The 64-bit content hashes of the training pictures"
     return np.array([content_hash(o) for o in dls.train.items if isinstance(o, (str, Path))], dtype=np.uint64)
 
+def _together(model, size):
+    "How many pictures are answered together, from 16 to 48: small ones are so many that they need no more memory than sixteen of 200x200"
+    return min(48, max(16, 16*200**2//getattr(model, 'side', size)**2))
+
 @patch
 def to_bundle(self:Learner,
     path:Path|str, # Folder to write
@@ -430,7 +434,7 @@ def to_bundle(self:Learner,
     card = dict(architecture=arch_name(getattr(self, 'arch', type(self.model))), classes=list(self.dls.vocab), temperature=temperature, threshold=threshold,
         preprocessing=dict(size=size, opened=first(k for k,f in openers.items() if f is opener(opened)), mean=mean, std=std),
         weights=getattr(self, 'weights', 'not known'), trained_on=trained_on or ([os.path.commonpath(files)] if files else []),
-        pictures=len(self.dls.train_ds), views=list(views), **notes, scores=scores or {}, marks=list(getattr(self, 'marks', [])),
+        pictures=len(self.dls.train_ds), views=list(views), batch=_together(model, size), **notes, scores=scores or {}, marks=list(getattr(self, 'marks', [])),
         versions=dict(torch=torch.__version__, torchvision=torchvision.__version__, timm=timm.__version__))
     weights = {k: v.contiguous().numpy() for k,v in model.state_dict().items()}
     write_bundle(path, card, weights, _onnx(_Graph(Views(model, views) if views else model, mean, std, temperature).eval(), size), training_hashes(self.dls))

@@ -73,6 +73,7 @@ class Reading(nn.Module):
 # %% ../nbs/04c_reader.ipynb #b22af135
 class HandReader(nn.Module):
     "From pictures (n, 3, size, size) in [0, 1] to scores (n, n_out): finds the hand, looks again, and reads"
+    side = joint_side # Of what it reads, whatever the pictures' own, in pixels
     def __init__(self,
         n_out:int, # Classes
         still:int=6, # Blocks of the joint network that stay as they are, of 15; 12 at most
