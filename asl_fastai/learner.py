@@ -404,16 +404,17 @@ def _held_out(dls, opened, size):
     idxs = _spread(_known(dls.valid), 1000)
     return _pictures(dls.valid, idxs, opened, size),[dls.vocab[int(dls.valid_ds.tls[1][i])] for i in idxs]
 
+# %% ../nbs/07_learner.ipynb #b0d4e6f1
+def _together(model, size):
+    "How many pictures are answered together, from 16 to 48: small ones are so many that they need no more memory than sixteen of 200x200"
+    return min(48, max(16, 16*200**2//getattr(model, 'side', size)**2))
+
 # %% ../nbs/07_learner.ipynb #2ed56219
 def training_hashes(
     dls:DataLoaders, # Whose training items are paths
 ) -> np.ndarray: # (n,) uint64
     "The 64-bit content hashes of the training pictures"
     return np.array([content_hash(o) for o in dls.train.items if isinstance(o, (str, Path))], dtype=np.uint64)
-
-def _together(model, size):
-    "How many pictures are answered together, from 16 to 48: small ones are so many that they need no more memory than sixteen of 200x200"
-    return min(48, max(16, 16*200**2//getattr(model, 'side', size)**2))
 
 @patch
 def to_bundle(self:Learner,
