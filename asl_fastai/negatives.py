@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
+from fastcore.all import chunked, noop
 from tqdm import tqdm
 from .hands import poses
 from .machine import whole_file
@@ -18,13 +19,13 @@ from .sets import label_of, open_picture
 from .synth import draw, scene
 
 # %% ../nbs/02c_negatives.ipynb #60d59488
-def _room(rng, size): return draw([dict(_nothing(rng), there=0.)], size=size)[0]
+def _room(rng, size): return dict(_nothing(rng), there=0.),noop
 
 def _resting(rng, size):
     "A hand that hangs, lies or is open: one that is relaxed and held up is a C, and is turned over, arm and all"
     s = dict(_nothing(rng), there=1., place=rng.uniform(-.3, .3, 2), free=float(rng.random()<.5))
     if (pose_of('nothing', s['seeds'][0])==poses['rest']).all(): s['angles'] = s['angles']+np.r_[[0]*24, [rng.choice([-1, 1])*rng.uniform(80, 180)]*2]
-    return draw([s], size=size)[0]
+    return s,noop
 
 def _nothing(rng): return scene('nothing', *rng.integers(2**31, size=3).tolist())
 
@@ -33,8 +34,12 @@ def _oval(pen, x, y, w, h, ink): pen.ellipse([x-w/2, y-h/2, x+w/2, y+h/2], fill=
 
 def _face(rng, size):
     "A head with hair, eyes, brows, nose and mouth over shoulders, before a room"
-    s,(x,y),h = 4*size,4*size*rng.uniform([.35, .35], [.65, .6]),4*size*rng.uniform(.35, .85)
-    im = Image.fromarray(_room(rng, size)).resize((s, s))
+    (x,y),h = 4*size*rng.uniform([.35, .35], [.65, .6]),4*size*rng.uniform(.35, .85)
+    return _room(rng, size)[0],lambda room: _with_face(room, rng, x, y, h)
+
+def _with_face(room, rng, x, y, h):
+    size = len(room)
+    im = Image.fromarray(room).resize((4*size, 4*size))
     pen,skin,hair = ImageDraw.Draw(im),rng.uniform(.25, .95)*np.array([1, .78, .62]),rng.uniform(.03, .6)*np.array([1, .8, .6])
     _oval(pen, x, y+h*1.15, h*1.8, h*1.3, rng.uniform(.05, .9, 3))
     parts = [(0, .4, .34, .5, .8*skin), (0, -.1, .88, rng.uniform(.9, 1.5), hair), (0, 0, .72, 1, skin)]
@@ -44,12 +49,15 @@ def _face(rng, size):
     return np.asarray(im.filter(ImageFilter.GaussianBlur(rng.uniform(1, 8))).resize((size, size)))
 
 # %% ../nbs/02c_negatives.ipynb #98b3d52e
-def _noise(rng, size):
+def _noise(rng, size): return None,lambda _: _grains(rng, size)
+def _plain(rng, size): return None,lambda _: _surface(rng, size)
+
+def _grains(rng, size):
     side,deep = int(rng.choice([size, size//2, size//8, 4])),int(rng.choice([1, 3]))
     x = 255*np.clip(rng.uniform(0, 1)+rng.uniform(.05, .5)*rng.normal(size=(side, side, deep)), 0, 1)
     return np.asarray(Image.fromarray(np.broadcast_to(x, (side, side, 3)).astype(np.uint8)).resize((size, size), Image.Resampling.BICUBIC))
 
-def _plain(rng, size):
+def _surface(rng, size):
     ramp = np.linspace(-.5, .5, size)
     slope = rng.normal(0, .2, 2)
     light = 1+slope[0]*ramp[:, None]+slope[1]*ramp
@@ -58,18 +66,29 @@ def _plain(rng, size):
 # %% ../nbs/02c_negatives.ipynb #efd10910
 negative_kinds = dict(room=_room, resting=_resting, face=_face, noise=_noise, plain=_plain) # How each kind is made
 
-def _kind(i): return [*negative_kinds][i%len(negative_kinds)]
-def _negative(i, size, seed): return negative_kinds[_kind(i)](np.random.default_rng([seed, i]), size)
+def _kind(i, kinds):
+    if (kind := kinds[i%len(kinds)]) not in negative_kinds: raise ValueError(f'There are no negatives of kind {kind!r}: choose {", ".join(negative_kinds)}')
+    return kind
+
+def _made(at, size, seed, kinds, progress=True):
+    "Pairs of number and picture, drawn many at a time"
+    with tqdm(total=len(at), desc='rendering', unit=' pictures', disable=not progress) as bar:
+        for part in chunked(at, 64):
+            scenes,paints = zip(*[negative_kinds[_kind(i, kinds)](np.random.default_rng([seed, i]), size) for i in part])
+            drawn = iter(draw([o for o in scenes if o], size=size) if any(scenes) else [])
+            for i,s,paint in zip(part, scenes, paints): yield i,paint(next(drawn) if s else None)
+            bar.update(len(part))
 
 def negatives(
-    n:int, # How many, the kinds in turn
+    n:int, # How many
     size:int=200, # Pixels a side
     seed:int=0, # The same seed gives the same pictures
     progress:bool=False, # Show a bar?
+    kinds:tuple=(*negative_kinds,), # Kinds, in turn; one that stands there twice comes twice as often
 ) -> tuple: # Pictures, (n, size, size, 3) uint8, and the kind of each, (n,) str
-    "Pictures in which nobody signs"
-    pics = [_negative(i, size, seed) for i in tqdm(range(n), 'rendering', disable=not progress, unit=' pictures')]
-    return np.stack(pics) if pics else np.zeros((0, size, size, 3), np.uint8),np.array([*map(_kind, range(n))], dtype=str)
+    "Pictures in which nobody signs. `ValueError` for a kind that does not exist"
+    pics = [o for _,o in _made(range(n), size, seed, kinds, progress)]
+    return np.stack(pics) if pics else np.zeros((0, size, size, 3), np.uint8),np.array([_kind(i, kinds) for i in range(n)], dtype=str)
 
 # %% ../nbs/02c_negatives.ipynb #730642cf
 def negative_set(
@@ -77,13 +96,14 @@ def negative_set(
     n:int, # How many
     size:int=200, # Pixels a side
     seed:int=0, # The same seed gives the same pictures
+    kinds:tuple=(*negative_kinds,), # As `negatives`
 ) -> Path: # `folder`, with `nothing/` in it
-    "Writes `negatives` as JPEG files of class `nothing`; those that are there already stay"
+    "Writes `negatives` as JPEG files of class `nothing`; those that are there already stay. `ValueError` for a kind that does not exist"
     home = Path(folder)/'nothing'
     home.mkdir(parents=True, exist_ok=True)
-    for i in tqdm(range(n), 'rendering', unit=' pictures'):
-        if (file := home/f'nothing{i+1}.jpg').exists(): continue
-        with whole_file(file, 'wb') as f: Image.fromarray(_negative(i, size, seed)).save(f, 'JPEG', quality=90)
+    files = [home/f'nothing{i+1}.jpg' for i in range(n)]
+    for i,pic in _made([i for i,o in enumerate(files) if not o.exists()], size, seed, kinds):
+        with whole_file(files[i], 'wb') as f: Image.fromarray(pic).save(f, 'JPEG', quality=90)
     return Path(folder)
 
 # %% ../nbs/02c_negatives.ipynb #c9e9acd7

@@ -13,7 +13,7 @@ import psutil
 from fastai.vision.all import *
 from .sets import *
 from .synth import render_set
-from .negatives import negative_set
+from .negatives import negative_kinds, negative_set
 from .data import *
 from .augment import empty_rooms, hand_tfms
 from .sources import find_sources, source_dls
@@ -32,7 +32,7 @@ class Recipe:
     lr:float = 2e-3 # Learning rate of the last layers; that of the first is a third, in a reader a seventh
     rendered:int = 150 # Rendered pictures of each letter; 0: none
     share:float = 1. # How often they are drawn, relative to a set of photographs
-    negatives:int = 2000 # Rendered pictures in which nobody signs; 0: none
+    negatives:int = 4000 # Rendered pictures in which nobody signs, more than half of them with a resting hand; 0: none
     nobody:float = 1. # How often pictures in which nobody signs are drawn, relative to those of a letter
     bank:int = 256 # Rooms that hands are laid before, rendered and photographed; 0: no augmentation but fastai's own
     mirror:bool = True # Left hands of right ones, and the other way round?
@@ -64,6 +64,8 @@ def find_recipe(
     raise ValueError(f'There is no recipe {name!r}: choose {" or ".join(recipes)}')
 
 # %% ../nbs/08b_recipes.ipynb #98a86d54
+_nobody = (*negative_kinds, *['resting']*4) # A hand that rests is the only one of the kinds that is easily taken for a letter
+
 def rendered_sources(
     recipe:Recipe, # Which says how many
     root:Path|None=None, # Where data sets live; None: see `data_root`
@@ -71,7 +73,7 @@ def rendered_sources(
     "Rendered hands and rendered negatives, made where they are lacking"
     root,side = root or data_root(),max(128, recipe.size)
     hands = [render_set(root/f'rendered-{recipe.rendered}-{side}', list(letters), recipe.rendered, side, seed=1)] if recipe.rendered else []
-    return hands+([negative_set(root/f'negatives-{recipe.negatives}-{side}', recipe.negatives, side, seed=1)] if recipe.negatives else [])
+    return hands+([negative_set(root/f'nobody-{recipe.negatives}-{side}', recipe.negatives, side, seed=1, kinds=_nobody)] if recipe.negatives else [])
 
 # %% ../nbs/08b_recipes.ipynb #508ddfde
 def _photographed_rooms(sources, size, most=256):
