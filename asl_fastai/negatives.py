@@ -49,30 +49,29 @@ def _with_face(room, rng, x, y, h):
     return np.asarray(im.filter(ImageFilter.GaussianBlur(rng.uniform(1, 8))).resize((size, size)))
 
 # %% ../nbs/02c_negatives.ipynb #98b3d52e
-def _noise(rng, size): return None,lambda _: _grains(rng, size)
-def _plain(rng, size): return None,lambda _: _surface(rng, size)
-
-def _grains(rng, size):
+def _noise(rng, size):
     side,deep = int(rng.choice([size, size//2, size//8, 4])),int(rng.choice([1, 3]))
     x = 255*np.clip(rng.uniform(0, 1)+rng.uniform(.05, .5)*rng.normal(size=(side, side, deep)), 0, 1)
     return np.asarray(Image.fromarray(np.broadcast_to(x, (side, side, 3)).astype(np.uint8)).resize((size, size), Image.Resampling.BICUBIC))
 
-def _surface(rng, size):
+def _plain(rng, size):
     ramp = np.linspace(-.5, .5, size)
     slope = rng.normal(0, .2, 2)
     light = 1+slope[0]*ramp[:, None]+slope[1]*ramp
     return np.clip(255*rng.uniform(0, 1, 3)*light[..., None]+rng.normal(0, rng.uniform(0, 6), (size, size, 3)), 0, 255).astype(np.uint8)
 
+def _without_scene(made): return lambda rng, size: (None, lambda _: made(rng, size))
+
 # %% ../nbs/02c_negatives.ipynb #efd10910
-negative_kinds = dict(room=_room, resting=_resting, face=_face, noise=_noise, plain=_plain) # How each kind is made
+negative_kinds = dict(room=_room, resting=_resting, face=_face, noise=_without_scene(_noise), plain=_without_scene(_plain)) # How each kind is made: the scene to draw, or None, and what becomes of the drawing
 
 def _kind(i, kinds):
-    if (kind := kinds[i%len(kinds)]) not in negative_kinds: raise ValueError(f'There are no negatives of kind {kind!r}: choose {", ".join(negative_kinds)}')
+    if (kind := kinds[i%len(kinds)] if kinds else None) not in negative_kinds: raise ValueError(f'There are no negatives of kind {kind!r}: choose {", ".join(negative_kinds)}')
     return kind
 
 def _made(at, size, seed, kinds, progress=True):
     "Pairs of number and picture, drawn many at a time"
-    with tqdm(total=len(at), desc='rendering', unit=' pictures', disable=not progress) as bar:
+    with tqdm(total=len(at), desc='rendering', unit=' pictures', disable=not (progress and at)) as bar:
         for part in chunked(at, 64):
             scenes,paints = zip(*[negative_kinds[_kind(i, kinds)](np.random.default_rng([seed, i]), size) for i in part])
             drawn = iter(draw([o for o in scenes if o], size=size) if any(scenes) else [])

@@ -76,12 +76,12 @@ def fold(file, run, study, recipe, data, evs, minutes):
     sure = {k: answered(tempered(o, found['temperature']), found['threshold']) for k,o in evs.items()}
     write_json(file, said_of(study, recipe, run, evs, minutes, [o.name for o in data], found, answered=sure))
 
-def left_out(run='left out', **changed):
-    "The recipe for strangers, as it is or with something `changed`, each person left out with one or two others"
-    if not (file := to_do('stranger', run)): return
-    began,recipe = time.time(),replace(recipes['stranger'], **changed)
-    evs = leave_each_out(recipe, everybody, folds, work/run.replace(' ', '_'))
-    fold(file, run, 'stranger', recipe, everybody, evs, (time.time()-began)/60)
+def left_out():
+    "The recipe for strangers, each person left out with one or two others"
+    if not (file := to_do('stranger', 'left out')): return
+    began = time.time()
+    evs = leave_each_out('stranger', everybody, folds, work/'left_out')
+    fold(file, 'left out', 'stranger', recipes['stranger'], everybody, evs, (time.time()-began)/60)
 
 def alone():
     "The same with nine blocks that learn, and each person left out alone: eight trainings"
@@ -193,7 +193,6 @@ def main():
     "Each result is kept when it is done"
     starter()
     left_out()
-    left_out('nobody thrice', nobody=3.)
     stranger()
     ingredients()
     blocks()
