@@ -32,7 +32,8 @@ class Recipe:
     lr:float = 2e-3 # Learning rate of the last layers; that of the first is a third, in a reader a seventh
     rendered:int = 150 # Rendered pictures of each letter; 0: none
     share:float = 1. # How often they are drawn, relative to a set of photographs
-    negatives:int = 4000 # Rendered pictures in which nobody signs, more than half of them with a resting hand; 0: none
+    negatives:int = 2000 # Rendered pictures in which nobody signs; 0: none
+    resting:int = 1 # How often a hand that rests is in them, relative to each other kind
     nobody:float = 1. # How often pictures in which nobody signs are drawn, relative to those of a letter
     bank:int = 256 # Rooms that hands are laid before, rendered and photographed; 0: no augmentation but fastai's own
     mirror:bool = True # Left hands of right ones, and the other way round?
@@ -51,7 +52,7 @@ _starter_notes = dict(
         'Sign Language Digits Dataset by Arda Mavi and Zeynep Dikle: Apache-2.0', 'photographs of A to Z by Tamim Rahman: MIT',
         'ASLAlphabets by keptsecret: Apache-2.0', 'rendered hands by asl_fastai.synth: CC0'])
 
-recipes = dict(stranger=Recipe(('asl_alphabet', 'massey', 'asl_hg', 'asl_digits'), arch='reader(still=3)', temperature=.76, threshold=.80),
+recipes = dict(stranger=Recipe(('asl_alphabet', 'massey', 'asl_hg', 'asl_digits'), arch='reader(still=3)', negatives=4000, resting=5, temperature=.76, threshold=.80),
     starter=Recipe(('massey', 'asl_digits'), nobody=3., half=True, temperature=.79, threshold=.72, notes=_starter_notes)) # What `find_recipe` knows
 
 # %% ../nbs/08b_recipes.ipynb #14ea1bfc
@@ -64,8 +65,6 @@ def find_recipe(
     raise ValueError(f'There is no recipe {name!r}: choose {" or ".join(recipes)}')
 
 # %% ../nbs/08b_recipes.ipynb #98a86d54
-_nobody = (*negative_kinds, *['resting']*4) # A hand that rests is the only one of the kinds that is easily taken for a letter
-
 def rendered_sources(
     recipe:Recipe, # Which says how many
     root:Path|None=None, # Where data sets live; None: see `data_root`
@@ -73,7 +72,8 @@ def rendered_sources(
     "Rendered hands and rendered negatives, made where they are lacking"
     root,side = root or data_root(),max(128, recipe.size)
     hands = [render_set(root/f'rendered-{recipe.rendered}-{side}', list(letters), recipe.rendered, side, seed=1)] if recipe.rendered else []
-    return hands+([negative_set(root/f'nobody-{recipe.negatives}-{side}', recipe.negatives, side, seed=1, kinds=_nobody)] if recipe.negatives else [])
+    kinds = (*negative_kinds, *['resting']*(recipe.resting-1))
+    return hands+([negative_set(root/f'nobody-{recipe.negatives}-{recipe.resting}-{side}', recipe.negatives, side, seed=1, kinds=kinds)] if recipe.negatives else [])
 
 # %% ../nbs/08b_recipes.ipynb #508ddfde
 def _photographed_rooms(sources, size, most=256):
