@@ -546,7 +546,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'asl_fastai.models.network_name': ('models.html#network_name', 'asl_fastai/models.py'),
                                    'asl_fastai.models.small': ('models.html#small', 'asl_fastai/models.py')},
             'asl_fastai.negatives': { 'asl_fastai.negatives._face': ('negatives.html#_face', 'asl_fastai/negatives.py'),
-                                      'asl_fastai.negatives._kind': ('negatives.html#_kind', 'asl_fastai/negatives.py'),
                                       'asl_fastai.negatives._made': ('negatives.html#_made', 'asl_fastai/negatives.py'),
                                       'asl_fastai.negatives._noise': ('negatives.html#_noise', 'asl_fastai/negatives.py'),
                                       'asl_fastai.negatives._nothing': ('negatives.html#_nothing', 'asl_fastai/negatives.py'),

@@ -65,17 +65,16 @@ def _without_scene(made): return lambda rng, size: (None, lambda _: made(rng, si
 # %% ../nbs/02c_negatives.ipynb #efd10910
 negative_kinds = dict(room=_room, resting=_resting, face=_face, noise=_without_scene(_noise), plain=_without_scene(_plain)) # How each kind is made: the scene to draw, or None, and what becomes of the drawing
 
-def _kind(i, kinds):
-    if (kind := kinds[i%len(kinds)] if kinds else None) not in negative_kinds: raise ValueError(f'There are no negatives of kind {kind!r}: choose {", ".join(negative_kinds)}')
-    return kind
-
 def _made(at, size, seed, kinds, progress=True):
-    "Pairs of number and picture, drawn many at a time"
+    "Number, kind and picture of each, drawn many at a time"
+    for o in kinds or [None]:
+        if o not in negative_kinds: raise ValueError(f'There are no negatives of kind {o!r}: choose {", ".join(negative_kinds)}')
     with tqdm(total=len(at), desc='rendering', unit=' pictures', disable=not (progress and at)) as bar:
         for part in chunked(at, 64):
-            scenes,paints = zip(*[negative_kinds[_kind(i, kinds)](np.random.default_rng([seed, i]), size) for i in part])
-            drawn = iter(draw([o for o in scenes if o], size=size) if any(scenes) else [])
-            for i,s,paint in zip(part, scenes, paints): yield i,paint(next(drawn) if s else None)
+            names = [kinds[i%len(kinds)] for i in part]
+            scenes,paints = zip(*[negative_kinds[k](np.random.default_rng([seed, i]), size) for i,k in zip(part, names)])
+            drawn = iter(draw([o for o in scenes if o], size=size, chunk=1) if any(scenes) else [])
+            for i,k,s,paint in zip(part, names, scenes, paints): yield i,k,paint(next(drawn) if s else None)
             bar.update(len(part))
 
 def negatives(
@@ -86,8 +85,8 @@ def negatives(
     kinds:tuple=(*negative_kinds,), # Kinds, in turn; one that stands there twice comes twice as often
 ) -> tuple: # Pictures, (n, size, size, 3) uint8, and the kind of each, (n,) str
     "Pictures in which nobody signs. `ValueError` for a kind that does not exist"
-    pics = [o for _,o in _made(range(n), size, seed, kinds, progress)]
-    return np.stack(pics) if pics else np.zeros((0, size, size, 3), np.uint8),np.array([_kind(i, kinds) for i in range(n)], dtype=str)
+    made = [*_made(range(n), size, seed, kinds, progress)]
+    return np.stack([o for *_,o in made]) if made else np.zeros((0, size, size, 3), np.uint8),np.array([k for _,k,_ in made], dtype=str)
 
 # %% ../nbs/02c_negatives.ipynb #730642cf
 def negative_set(
@@ -101,7 +100,7 @@ def negative_set(
     home = Path(folder)/'nothing'
     home.mkdir(parents=True, exist_ok=True)
     files = [home/f'nothing{i+1}.jpg' for i in range(n)]
-    for i,pic in _made([i for i,o in enumerate(files) if not o.exists()], size, seed, kinds):
+    for i,_,pic in _made([i for i,o in enumerate(files) if not o.exists()], size, seed, kinds):
         with whole_file(files[i], 'wb') as f: Image.fromarray(pic).save(f, 'JPEG', quality=90)
     return Path(folder)
 

@@ -73,7 +73,7 @@ def rendered_sources(
     root,side = root or data_root(),max(128, recipe.size)
     hands = [render_set(root/f'rendered-{recipe.rendered}-{side}', list(letters), recipe.rendered, side, seed=1)] if recipe.rendered else []
     kinds = (*negative_kinds, *['resting']*(recipe.resting-1))
-    return hands+([negative_set(root/f'nobody-{recipe.negatives}-{recipe.resting}-{side}', recipe.negatives, side, seed=1, kinds=kinds)] if recipe.negatives else [])
+    return hands+([negative_set(root/f'negatives-{recipe.negatives}-{recipe.resting}-{side}', recipe.negatives, side, seed=1, kinds=kinds)] if recipe.negatives else [])
 
 # %% ../nbs/08b_recipes.ipynb #508ddfde
 def _photographed_rooms(sources, size, most=256):
