@@ -175,7 +175,9 @@ def _whole_learner(dls, arch, sd, origin, **kwargs):
 # %% ../nbs/07_learner.ipynb #e3c183be
 def _own_learner(dls, arch, sd, origin, **kwargs):
     with no_random(): x = dls.one_batch()[0]
-    net = arch(n_out=get_c(dls), **(dict(size=x.shape[-1]) if 'size' in signature(arch).parameters else {}))
+    vocab = [*getattr(dls, 'vocab', ())]
+    known = dict(size=x.shape[-1], nothing=vocab.index('nothing') if 'nothing' in vocab else None)
+    net = arch(n_out=get_c(dls), **{k: v for k,v in known.items() if k in signature(arch).parameters})
     if isinstance(net, nn.Sequential): net[0](x)
     learn = Learner(dls, _take(net, getattr(net, 'body', net), sd, arch, origin), **kwargs)
     learn.pretrained = False
