@@ -31,7 +31,7 @@ def _fold(recipe, data, held, weights, seed, out):
 def _begin(cfg, recipe, out):
     "Writes down what is begun in `out`. `ValueError` when it was begun otherwise"
     choices = {**asdict(find_recipe(recipe)), **asdict(cfg)}
-    for o in ('recipe', 'notes'): choices.pop(o)
+    for o in ('recipe', 'notes', 'temperature', 'threshold'): choices.pop(o) # None of them changes what is learned
     if not begun_with(choices, Path(out)): write_json(Path(out)/'config.json', choices)
 
 def _judged(learn, recipe, sets):
