@@ -53,7 +53,7 @@ _starter_notes = dict(
         'ASLAlphabets by keptsecret: Apache-2.0', 'rendered hands by asl_fastai.synth: CC0'])
 
 recipes = dict(stranger=Recipe(('asl_alphabet', 'massey', 'asl_hg', 'asl_digits'), arch='reader(still=3)', negatives=4000, resting=5, temperature=.76, threshold=.88),
-    starter=Recipe(('massey', 'asl_digits'), nobody=3., half=True, temperature=.79, threshold=.72, notes=_starter_notes)) # What `find_recipe` knows
+    starter=Recipe(('massey', 'asl_digits'), nobody=3., half=True, temperature=.74, threshold=.87, notes=_starter_notes)) # What `find_recipe` knows
 
 # %% ../nbs/08b_recipes.ipynb #14ea1bfc
 def find_recipe(
