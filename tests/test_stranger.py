@@ -37,14 +37,14 @@ def test_it_answers_when_no_model_is_named(some, tmp_path):
     asl('asl_evaluate', '--images', some, '--json', tmp_path/'some.json')
     assert json.loads((tmp_path/'some.json').read_text())['n'] > 0
 
-def test_hardly_anything_becomes_a_letter_where_nobody_signs(starter):
+def test_nothing_becomes_a_letter_where_nobody_signs(starter):
     probs = starter.probs(list(negatives(300, 128, seed=99)[0]))
-    assert letters_shown(probs, starter.vocab, starter.card['threshold']).mean() <= .02
+    assert not letters_shown(probs, starter.vocab, starter.card['threshold']).any()
 
 def test_rooms_of_photographs_become_no_letters(starter, photos):
     files = [f for p in people for f in sorted((photos/'people'/p).rglob('*.jpg'))]
     probs = starter.probs(list(backgrounds(files, 400, starter.size)))
-    assert letters_shown(probs, starter.vocab, starter.card['threshold']).mean() < .02
+    assert not letters_shown(probs, starter.vocab, starter.card['threshold']).any()
 
 @pytest.mark.parametrize('name', people)
 def test_the_card_tells_what_the_starter_does(starter, photos, name):
