@@ -77,9 +77,10 @@ def unless_seen(
     nothing:torch.Tensor|None, # Which class is that of pictures without a sign, (n_out,) bool; None: no class is
     least:float=.2, # How sure of a hand is sure enough
 ) -> torch.Tensor: # (n, n_out)
-    "Scores by which no class but `nothing` is likelier than one half where no hand is seen"
+    "Scores by which, where no hand is seen, no class but `nothing` is surer than about one half"
     if nothing is None: return scores
-    return torch.where((present<least)[:, None] & nothing, torch.maximum(scores, scores.amax(1, keepdim=True)-.01), scores)
+    almost = scores.amax(1, keepdim=True)-.01 # Less than the likeliest, so that the answer stays
+    return torch.where((present<least)[:, None] & nothing, torch.maximum(scores, almost), scores)
 
 # %% ../nbs/04c_reader.ipynb #b22af135
 class HandReader(nn.Module):

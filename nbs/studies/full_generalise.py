@@ -2,6 +2,7 @@
 import os, shutil, time
 from collections import Counter
 from dataclasses import asdict, replace
+from functools import cache
 
 import numpy as np, torch
 from asl_fastai.bundle import Predictor
@@ -52,13 +53,18 @@ def shown_letters(model, pics):
     hit = letters_shown(probs, model.vocab, model.card['threshold'])
     return dict(pictures=len(pics), letters=Counter(model.vocab[i] for i in probs[hit].argmax(1)))
 
+@cache
+def unsigned():
+    "Rendered pictures in which nobody signs, drawn once for all who are judged"
+    return negatives(4000, 128, seed=99)[0]
+
 def judge(file, run, recipe, model, sets, known=(), trained=0.):
     "What a bundle says of people that it has not learned from, and of pictures in which nobody signs; the `known` chose its temperature and threshold"
     began = time.time()
     evs = {o.name: evaluate(model, o) for o in sets}
     sure,chose = model.card['threshold'],[evs[o.name] for o in known]
     rooms = backgrounds([f for o in sets for f in picture_files(o)], 1000, model.size)
-    shown = dict(rendered=shown_letters(model, negatives(4000, 128, seed=99)[0]), photographs=shown_letters(model, rooms))
+    shown = dict(rendered=shown_letters(model, unsigned()), photographs=shown_letters(model, rooms))
     found = confidence(recipe, chose, model.card['temperature']) if chose else dict(ece={})
     minutes = trained+(time.time()-began)/60
     write_json(file, said_of(recipe, recipes[recipe], run, evs, minutes, model.card['trained_on'], found,
