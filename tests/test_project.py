@@ -143,10 +143,17 @@ def test_the_readme_says_how_strangers_are_read():
         for o in ('stranger-left_out', 'stranger-judges', 'starter-people', 'starter-alphabet', 'reader-in_domain'))
     for o in (left_out, judges, starter):
         for k,v in o['figures'].items(): assert f"| {k} | {100*v['accuracy']:.1f} % (" in readme, k
+    for o,n in ((left_out, 8), (starter, 6)): assert f"at which {100*o['found']['wrong']:.0f} in 100 of the answers to p1 to p{n} are wrong" in readme
     over = left_out['mean_over_people']['accuracy']
     assert f"mean over the eight is {100*starter['mean']:.1f} %" in readme
     for o in (over, starter['mean'], alphabet['mean'], own['figures']['validation']['accuracy']): assert f'{100*o:.1f} %' in readme, o
     assert over > .87 and min(o['accuracy'] for o in left_out['figures'].values()) > .7
+
+@pytest.mark.parametrize('name,run', [('stranger', 'left_out'), ('starter', 'people')])
+def test_a_recipe_is_as_sure_as_people_found_it(name, run):
+    from asl_fastai.recipes import recipes
+    found = json.loads((repo/'nbs'/'studies'/'results'/f'{name}-{run}.json').read_text())['found']
+    for o in ('temperature', 'threshold'): assert getattr(recipes[name], o)==round(found[o], 2), o
 
 def test_no_letter_of_a_stranger_is_hopeless():
     figures = json.loads((repo/'nbs'/'studies'/'results'/'stranger-left_out.json').read_text())['figures'].values()

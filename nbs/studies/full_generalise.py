@@ -36,7 +36,7 @@ def confidence(recipe, evs, before=1.):
     "The temperature and threshold that people who were not learned from ask for, on top of the temperature that the bundle has; each ECE by the temperature of the others"
     found = fit_temperature(evs)
     threshold = reject_threshold([tempered(o, found) for o in evs], wrong[recipe])
-    return dict(temperature=before*found, ece={o.name: o.ece for o in cross_tempered(evs)}, threshold=threshold)
+    return dict(temperature=before*found, ece={o.name: o.ece for o in cross_tempered(evs)}, threshold=threshold, wrong=wrong[recipe])
 
 def said_of(study, recipe, run, evs, minutes, data, found, **more):
     "What is kept of a model judged on people"
