@@ -8,6 +8,7 @@ __all__ = ['leave_out', 'looks_outside', 'leave_each_out', 'try_recipes', 'gener
 # %% ../nbs/09c_generalise.ipynb #ffc184a8
 import json
 from dataclasses import asdict
+from itertools import chain
 
 from fastai.vision.all import *
 from .machine import whole_file, write_json
@@ -20,13 +21,15 @@ from .recipes import *
 from .runs import *
 
 # %% ../nbs/09c_generalise.ipynb #11c45f96
-def _fold(recipe, data, held, weights, seed, out):
-    "Config and untrained learner for all sets but some"
+def _fold(recipe, data, held, weights, seed, out, judged=()):
+    "Config and untrained learner for all sets but some; hands are laid before no room out of those or of what is `judged`"
     found,held = find_sources(data),L(held).map(Path)
     if odd := [o for o in held if o not in found]: raise ValueError(f'{odd[0]} is not among the sets to learn from, so it cannot be left out')
     if len(held)==len(found): raise ValueError('Every set would be left out: leave some to learn from')
     cfg = follow_recipe(RunConfig(data=[str(o) for o in found if o not in held], weights=weights, seed=seed), recipe)
-    return cfg,run_learner(cfg, run_dls(cfg), path=Path(out), model_dir='.')
+    away = [*held, *map(Path, judged)]
+    rooms = [o for o in found if o not in away]
+    return cfg,run_learner(cfg, recipe_dls(find_recipe(recipe), cfg.data, seed, rooms=rooms, bs=cfg.bs), path=Path(out), model_dir='.')
 
 def _begin(cfg, recipe, out):
     "Writes down what is begun in `out`. `ValueError` when it was begun otherwise"
@@ -76,7 +79,7 @@ def leave_each_out(
 ) -> dict: # Set's name to its Evaluation
     "Every fold left out of a reader's training in turn, which begins anew each time. Raises what `leave_out` raises"
     rounds,evs = find_recipe(recipe).rounds,{}
-    cfg,everybody = _fold(recipe, data, [], weights, seed, out)
+    cfg,everybody = _fold(recipe, data, [], weights, seed, out, chain.from_iterable(folds))
     _begin(cfg, recipe, out)
     looks = everybody.look_often(cfg.epochs, seed)
     for held in folds:

@@ -100,6 +100,7 @@ def recipe_dls(
     data, # Names of sets, folders of one set, or folders of sets
     seed:int=42, # Of everything random
     root:Path|None=None, # Where data sets live; None: see `data_root`
+    rooms:list|None=None, # Sets whose photographs of rooms hands are laid before; None: those of `data`
     **kwargs
 ) -> DataLoaders: # fastai's, out of stores
     "The DataLoaders of a recipe. `ValueError` when there is no set in `data`, or one that may only be judged on is named"
@@ -107,7 +108,7 @@ def recipe_dls(
     made = rendered_sources(recipe, root)
     shares = {**{o: recipe.share for o in made[:1] if recipe.rendered}, **{o: coarse_share for o in found if Path(o).is_file()}}
     dls = source_dls(found+made, per_epoch=recipe.per_epoch, seed=seed, root=root, shares=shares, often=dict(nothing=recipe.nobody),
-        size=recipe.size, opened=recipe.opened, batch_tfms=recipe_tfms(recipe, found, seed), **kwargs)
+        size=recipe.size, opened=recipe.opened, batch_tfms=recipe_tfms(recipe, found if rooms is None else rooms, seed), **kwargs)
     dls.split = 'held back: a part of every set'
     return dls
 

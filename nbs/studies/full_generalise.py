@@ -1,5 +1,5 @@
 "What makes a model work for a stranger: people left out, one ingredient changed at a time, and the two recipes as they are"
-import os, shutil, time
+import shutil, time
 from collections import Counter
 from dataclasses import asdict, replace
 from functools import cache
@@ -14,8 +14,8 @@ from asl_fastai.looks import quickly
 from asl_fastai.machine import write_json
 from asl_fastai.negatives import backgrounds, negatives
 from asl_fastai.reader import Reading
-from asl_fastai.recipes import Recipe, recipes
-from asl_fastai.runs import RunConfig, follow_recipe, run_dls, run_learner, train_run
+from asl_fastai.recipes import Recipe, recipe_dls, recipes
+from asl_fastai.runs import RunConfig, follow_recipe, run_learner, train_run
 from asl_fastai.scores import Evaluation
 from asl_fastai.sets import label_of, picture_files
 from fastai.vision.all import DataLoaders, Learner, TfmdDL, accuracy, set_seed
@@ -126,8 +126,7 @@ def in_domain():
 def stranger():
     "The recipe for strangers on everybody but the judges, who chose nothing"
     if not (file := to_do('stranger', 'judges')): return
-    out,began,looks = work/file.stem,time.time(),work/'left_out'/'looks'
-    if looks.exists() and not (out/'looks').exists(): shutil.copytree(looks, out/'looks', copy_function=os.link) # Of the same pictures, by the same seeds
+    out,began = work/file.stem,time.time()
     train_run(follow_recipe(RunConfig(data=[*map(str, everybody)]), 'stranger'), out, resume=True)
     judge(file, 'judges', 'stranger', Predictor(out/'bundle', 'fp32'), judges, trained=(time.time()-began)/60)
 
@@ -155,7 +154,7 @@ parts = {'joints and pixels': (), 'pixels only': np.s_[1152:], 'joints only': np
 def looked(recipe, out):
     "A learner on everybody, its looks at the training pictures, and what the head sees of them"
     cfg = follow_recipe(RunConfig(data=[*map(str, everybody)]), recipe)
-    learn = run_learner(cfg, run_dls(cfg), path=out, model_dir='.')
+    learn = run_learner(cfg, recipe_dls(recipe, everybody, cfg.seed, rooms=sets, bs=cfg.bs), path=out, model_dir='.')
     looks,_ = learn.look_often(cfg.epochs, cfg.seed)
     return learn,looks,described(learn, looks)
 
