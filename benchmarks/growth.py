@@ -3,7 +3,7 @@
 python benchmarks/growth.py [COUNT ...]     1,000 and 4,000 pictures unless told; 1000 10000 100000 takes about half an hour on two cores
 
 The pictures are the rendered sample's, as hard links, as often as needed. Each figure comes from a process of its own. Memory without the pages of
-files (`anonymous_mb`) is what stays flat; the store's array itself belongs to the disk."""
+files (`anonymous_mb`) hardly grows: by names and labels, a few kB a picture in training; the store's array itself belongs to the disk."""
 import contextlib, json, os, shutil, sys, tempfile
 from pathlib import Path
 

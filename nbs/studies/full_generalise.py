@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import asdict, replace
 from functools import cache
 
-import numpy as np, torch
+import numpy as np, pandas as pd, torch
 from asl_fastai.bundle import Predictor
 from asl_fastai.confidence import answered, cross_tempered, fit_temperature, letters_shown, reject_threshold, tempered
 from asl_fastai.evaluate import evaluate
@@ -19,7 +19,7 @@ from asl_fastai.runs import RunConfig, follow_recipe, run_learner, train_run
 from asl_fastai.scores import Evaluation
 from asl_fastai.sets import label_of, picture_files
 from fastai.vision.all import DataLoaders, Learner, TfmdDL, accuracy, set_seed
-from measuring import facts, here, imagenet, kept, measure, minutes_in, over_people, photos, repo, to_do
+from measuring import begun, facts, here, imagenet, kept, measure, minutes_in, over_people, photos, repo, to_do
 
 people = {i: photos/'people'/f'p{i}' for i in range(1, 9)}
 judges = [photos/'people'/'judge1', photos/'people'/'judge2']
@@ -58,10 +58,17 @@ def unsigned():
     "Rendered pictures in which nobody signs, drawn once for all who are judged"
     return negatives(4000, 128, seed=99)[0]
 
+def looked_at_judges(evs, recipe, what='the recipe as it is'):
+    "Writes down that the judges were looked at, and what was seen"
+    if not all(o.name in evs for o in judges): return
+    row = dict(date=time.strftime('%Y-%m-%d'), model=recipe, commit=begun, what=what, **{o.name: round(evs[o.name].accuracy, 4) for o in judges})
+    pd.DataFrame([row]).to_csv(here/'results'/'looks_at_judges.csv', mode='a', header=False, index=False)
+
 def judge(file, run, recipe, model, sets, known=(), trained=0.):
     "What a bundle says of people that it has not learned from, and of pictures in which nobody signs; the `known` chose its temperature and threshold"
     began = time.time()
     evs = {o.name: evaluate(model, o) for o in sets}
+    looked_at_judges(evs, recipe)
     sure,chose = model.card['threshold'],[evs[o.name] for o in known]
     rooms = backgrounds([f for o in sets for f in picture_files(o)], 1000, model.size)
     shown = dict(rendered=shown_letters(model, unsigned()), photographs=shown_letters(model, rooms))
