@@ -132,7 +132,7 @@ def test_the_readme_says_how_fast_it_is():
     assert train['bf16']['ratio'] > 1 and max(o['ratio'] for o in one.values()) > 1
 
 def test_results_say_how_they_were_measured():
-    for f in (repo/'nbs'/'studies'/'results').glob('*.json'):
+    for f in (repo/'nbs'/'studies'/'results').rglob('*.json'):
         o = json.loads(f.read_text())
         assert {'figures', 'data', 'source', 'command', 'processor', 'commit', 'minutes', 'choices'} <= set(o), f.name
         assert o['minutes']*o.get('threads', 2)/2 <= (100 if o['study']=='stranger' else 30) and o['source']

@@ -38,12 +38,15 @@ def confidence(recipe, evs, before=1.):
     threshold = reject_threshold([tempered(o, found) for o in evs], wrong[recipe])
     return dict(temperature=before*found, ece={o.name: o.ece for o in cross_tempered(evs)}, threshold=threshold, wrong=wrong[recipe])
 
+not_public = 'photographs of people that are not public'
+
+def chosen(recipe): return {k: v for k,v in asdict(recipe).items() if k!='notes'}
+
 def said_of(study, recipe, run, evs, minutes, data, found, **more):
     "What is kept of a model judged on people"
     dicts = {k: v.to_dict() for k,v in evs.items()}
-    choices = {k: v for k,v in asdict(recipe).items() if k!='notes'}
-    return facts(study=study, run=run, figures=kept(dicts), data=data, minutes=round(minutes, 1), choices=choices,
-        source='photographs of people that are not public', pairs={k: v.confused_pairs(5) for k,v in evs.items()}, mean=float(np.mean([o.accuracy for o in evs.values()])),
+    return facts(study=study, run=run, figures=kept(dicts), data=data, minutes=round(minutes, 1), choices=chosen(recipe), source=not_public,
+        pairs={k: v.confused_pairs(5) for k,v in evs.items()}, mean=float(np.mean([o.accuracy for o in evs.values()])),
         mean_over_people=over_people(run, dicts), static={k: v.accuracy_static for k,v in evs.items()}, found=found,
         command='make studies STUDY=generalise', **more)
 
@@ -116,7 +119,7 @@ def blocks():
         shutil.rmtree(out)
     minutes,choices = (time.time()-began)/60/len(figures),dict(lr=recipe.lr, size=recipe.size, seed=42)
     write_json(file, facts(study='reader', run='blocks', figures=figures, mean_over_people=means, data=[o.name for o in everybody], minutes=minutes,
-        choices=choices, source='photographs of people that are not public', command='make studies STUDY=generalise'))
+        choices=choices, source=not_public, command='make studies STUDY=generalise'))
 
 def before():
     "Three of the people read from pixels alone, as the recipe was until it knew joints"
@@ -159,18 +162,18 @@ heads = replace(recipes['stranger'], arch='reader(still=12)') # Of which only th
 parts = {'joints and pixels': (), 'pixels only': np.s_[1152:], 'joints only': np.s_[:1152]} # What is taken from the head's sight
 
 def looked(recipe, out):
-    "A learner on everybody, its looks at the training pictures, and what the head sees of them"
+    "The recipe, a learner on everybody, its looks at the training pictures, and what the head sees of them"
     cfg = follow_recipe(RunConfig(data=[*map(str, everybody)]), recipe)
     learn = run_learner(cfg, recipe_dls(recipe, everybody, cfg.seed, rooms=sets, bs=cfg.bs), path=out, model_dir='.')
     looks,_ = learn.look_often(cfg.epochs, cfg.seed)
-    return learn,looks,described(learn, looks)
+    return recipe,learn,looks,described(learn, looks)
 
 def seen(learn):
     "What the head sees of everybody's photographs as they are, by person"
     with quickly(learn.model):
         return {o.name: described(learn, learn.look(learn.dls.test_dl(picture_files(o), with_labels=True), learn.path/'looks'/f'{o.name}.pth')) for o in people.values()}
 
-def ask(name, held, learn, looks, x, plain, less=()):
+def ask(name, held, recipe, learn, looks, x, plain, less=()):
     "Keeps how a head reads those who were left out, having learned from looks at everybody but them and `less`"
     file = here/'results'/'generalise'/f'{name.replace(" ", "_")}-{"+".join(o.name for o in held)}.json'
     if file.exists(): return
@@ -184,22 +187,35 @@ def ask(name, held, learn, looks, x, plain, less=()):
         files = picture_files(o)
         ev = Evaluation(o.name, files, [label_of(f) for f in files], probs(of(plain[o.name])), learn.dls.vocab)
         figures[o.name] = {k: getattr(ev, k) for k in 'accuracy interval n marks lacking ece per_class'.split()}
-    write_json(file, facts(study='generalise', command='make studies STUDY=generalise', recipe=name, looks=int(keep.sum()), minutes=round((time.time()-began)/60, 2), figures=figures))
+    away = [*held, *less]
+    write_json(file, facts(study='generalise', command='make studies STUDY=generalise', recipe=name, looks=int(keep.sum()), minutes=round((time.time()-began)/60, 2), figures=figures,
+        data=[o.name for o in everybody if o not in away], choices=chosen(recipe), source=not_public))
 
 def ingredients():
     "What the head alone can do with one thing taken away, the joint network as it comes: many small trainings from the same looks"
     out = here/'results'/'generalise'
     if (out/f'{heads.bank}_rooms-p3+p6.json').exists(): return print('results/generalise is complete, the last file of it is there; remove that to go through it again')
-    learn,looks,x = looked(heads, work/'heads')
-    plain = seen(learn)
-    made = [o for o in {f.parents[1] for f in learn.dls.train.items} if 'rendered' in o.name]
+    found = looked(heads, work/'heads')
+    plain = seen(found[1])
+    made = [o for o in {f.parents[1] for f in found[1].dls.train.items} if 'rendered' in o.name]
     for held in folds:
-        for name in parts: ask(name, held, learn, looks, x, plain)
-        ask('no rendered hands', held, learn, looks, x, plain, made)
-    for n in (0, 1, 2, 3, 5): ask(f'{n} people', folds[1], learn, looks, x, plain, [people[i] for i in learned[n:]])
+        for name in parts: ask(name, held, *found, plain)
+        ask('no rendered hands', held, *found, plain, made)
+    for n in (0, 1, 2, 3, 5): ask(f'{n} people', folds[1], *found, plain, [people[i] for i in learned[n:]])
     for n in (1, 4, 16, 64, heads.bank):
         found = looked(replace(heads, bank=n, epochs=1), work/f'rooms-{n}')
         for held in folds: ask(f'{n} rooms', held, *found, plain)
+
+ways = {'one look': {}, 'one look, hands not mirrored': dict(mirror=False), "one look, fastai's augmentation alone": dict(bank=0)}
+
+def augmentation():
+    "What a head alone learns from looks that were augmented in several ways, one look at each picture drawn"
+    if (here/'results'/'generalise'/f'{[*ways][-1].replace(" ", "_")}-p3+p6.json').exists(): return print('results/generalise has every way to augment already')
+    plain = None
+    for i,(name,change) in enumerate(ways.items()):
+        found = looked(replace(heads, epochs=1, **change), work/f'augment-{i}')
+        plain = plain or seen(found[1])
+        for held in folds: ask(name, held, *found, plain)
 
 def main():
     "Each result is kept when it is done"
@@ -207,6 +223,7 @@ def main():
     left_out()
     stranger()
     ingredients()
+    augmentation()
     blocks()
     alone()
     before()
