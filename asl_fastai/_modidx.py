@@ -375,6 +375,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'asl_fastai.fetch.only_maker': ('fetch.html#only_maker', 'asl_fastai/fetch.py'),
                                   'asl_fastai.fetch.unpack': ('fetch.html#unpack', 'asl_fastai/fetch.py')},
             'asl_fastai.generalise': { 'asl_fastai.generalise._begin': ('generalise.html#_begin', 'asl_fastai/generalise.py'),
+                                       'asl_fastai.generalise._done': ('generalise.html#_done', 'asl_fastai/generalise.py'),
                                        'asl_fastai.generalise._fold': ('generalise.html#_fold', 'asl_fastai/generalise.py'),
                                        'asl_fastai.generalise._judged': ('generalise.html#_judged', 'asl_fastai/generalise.py'),
                                        'asl_fastai.generalise.generalisation_table': ( 'generalise.html#generalisation_table',

@@ -96,6 +96,12 @@ def leave_each_out(
 # %% ../nbs/09c_generalise.ipynb #ce041dba
 _kept = 'accuracy interval n marks lacking ece per_class'.split() # What is kept of an evaluation
 
+def _done(file, choices):
+    "Is there a result already? `ValueError` when it is another recipe's"
+    if not file.exists(): return False
+    if json.loads(file.read_text()).get('choices', choices)==choices: return True
+    raise ValueError(f'{file} was measured with another recipe of that name: give this one a name of its own, or remove the file')
+
 def try_recipes(
     tried:dict, # Name to Recipe
     data, # As `leave_out` takes it
@@ -106,17 +112,18 @@ def try_recipes(
     work:Path|str|None=None, # Where trainings that are not finished live; None: in `out`
     **said # What should stand beside the figures
 ) -> Path: # `out`
-    "Every recipe on every fold, one after another; what is in `out` already is not done again. Raises what `leave_out` raises"
+    "Every recipe on every fold, one after another; what is in `out` already is not done again. Raises what `leave_out` raises, and `ValueError` when it is another recipe's"
     out,work = Path(out),Path(work or out)
     out.mkdir(parents=True, exist_ok=True)
     for name,recipe in tried.items():
+        choices = json.loads(json.dumps({k: v for k,v in asdict(recipe).items() if k!='notes'}))
         for held in folds:
             file = out/f'{name.replace(" ", "_")}-{"+".join(Path(o).name for o in held)}.json'
-            if file.exists(): continue
+            if _done(file, choices): continue
             print(f'{name}, without {", ".join(Path(o).name for o in held)}')
             began,evs = time.time(),leave_out(recipe, data, held, work/file.stem, weights, seed)
             figures = {k: {o: getattr(e, o) for o in _kept} for k,e in evs.items()}
-            write_json(file, dict(said, recipe=name, minutes=round((time.time()-began)/60, 1), figures=figures))
+            write_json(file, dict(said, recipe=name, choices=choices, minutes=round((time.time()-began)/60, 1), figures=figures))
             shutil.rmtree(work/file.stem, ignore_errors=True)
     return out
 

@@ -141,8 +141,12 @@ def test_the_readme_says_how_strangers_are_read():
     readme = (repo/'README.md').read_text()
     left_out,judges,starter,alphabet,own = (json.loads((repo/'nbs'/'studies'/'results'/f'{o}.json').read_text())
         for o in ('stranger-left_out', 'stranger-judges', 'starter-people', 'starter-alphabet', 'reader-in_domain'))
+    def percents(*xs): return ' | '.join(f'{100*x:.1f} %' for x in xs)
     for o in (left_out, judges, starter):
-        for k,v in o['figures'].items(): assert f"| {k} | {100*v['accuracy']:.1f} % (" in readme, k
+        for k,v in o['figures'].items():
+            (lo,hi),sure,off = v['interval'],o['answered'][k],o['found']['ece'].get(k, v['ece'])
+            row = f"{percents(v['accuracy'])} ({percents(lo)} to {percents(hi)}) | {percents(o['static'][k])} | {v['n']:,} | {percents(off, sure['coverage'], sure['accuracy'])}"
+            assert f'| {k} | {row} |' in readme, k
     for o,n in ((left_out, 8), (starter, 6)): assert f"at which {100*o['found']['wrong']:.0f} in 100 of the answers to p1 to p{n} are wrong" in readme
     over = left_out['mean_over_people']['accuracy']
     assert f"mean over the eight is {100*starter['mean']:.1f} %" in readme
