@@ -396,6 +396,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'asl_fastai.hands.untangled': ('hands.html#untangled', 'asl_fastai/hands.py')},
             'asl_fastai.jobs': { 'asl_fastai.jobs._join': ('jobs.html#_join', 'asl_fastai/jobs.py'),
                                  'asl_fastai.jobs._lists': ('jobs.html#_lists', 'asl_fastai/jobs.py'),
+                                 'asl_fastai.jobs._read': ('jobs.html#_read', 'asl_fastai/jobs.py'),
                                  'asl_fastai.jobs.begin_job': ('jobs.html#begin_job', 'asl_fastai/jobs.py'),
                                  'asl_fastai.jobs.label_shards': ('jobs.html#label_shards', 'asl_fastai/jobs.py'),
                                  'asl_fastai.jobs.open_shards': ('jobs.html#open_shards', 'asl_fastai/jobs.py'),

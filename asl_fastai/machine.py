@@ -76,13 +76,19 @@ def whole_file(
     path:Path|str, # File to write; its folder is made
     mode:str='w', # As `open`'s: 'w' or 'wb'
 ): # An open file, renamed to `path` at the end if nothing was raised
-    "A file that is there whole or not at all. `OSError` when it cannot be written"
+    "A file that is there whole or not at all, also after a power cut. `OSError` when it cannot be written"
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(f'.{path.name}.{uuid4().hex[:8]}.tmp')
     try:
-        with open(tmp, mode, **({} if 'b' in mode else dict(encoding='utf-8', newline=''))) as f: yield f
+        with open(tmp, mode, **({} if 'b' in mode else dict(encoding='utf-8', errors='backslashreplace', newline=''))) as f:
+            yield f
+            f.flush()
+            os.fsync(f.fileno())
         os.replace(tmp, path)
+    except OSError as e:
+        if e.filename or not e.errno: raise
+        raise OSError(e.errno, f'{e.strerror} at {path}: make room there, or write to another disk') from e
     finally: tmp.unlink(missing_ok=True)
 
 # %% ../nbs/00_machine.ipynb #28459e39
