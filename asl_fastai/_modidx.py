@@ -90,6 +90,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'asl_fastai.card.Bundle.vocab': ('card.html#bundle.vocab', 'asl_fastai/card.py'),
                                  'asl_fastai.card.Bundle.weights': ('card.html#bundle.weights', 'asl_fastai/card.py'),
                                  'asl_fastai.card._odd': ('card.html#_odd', 'asl_fastai/card.py'),
+                                 'asl_fastai.card._precisions': ('card.html#_precisions', 'asl_fastai/card.py'),
                                  'asl_fastai.card._read_card': ('card.html#_read_card', 'asl_fastai/card.py'),
                                  'asl_fastai.card._said': ('card.html#_said', 'asl_fastai/card.py'),
                                  'asl_fastai.card._sha256': ('card.html#_sha256', 'asl_fastai/card.py'),

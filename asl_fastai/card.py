@@ -117,6 +117,15 @@ def load_bundle(
 # %% ../nbs/05a_card.ipynb #f8367eaa
 card_notes = dict(meant_for='Meant for', not_for='Not for', attribution='Made from') # What a card may say besides, and its heading
 
+def _precisions(card):
+    "What was measured of each precision, as a table"
+    tried = card.get('variants', {}).items()
+    rows = [f"| {k} | {t['runtime']} | {t['accuracy']:.1f} % | {t['lost']:.1f} | {t['ms']:.1f} | {'yes' if t['kept'] else 'no'} |"
+        for k,v in tried for t in v.get('trials', ())]
+    rows += [f"| {k} | | | | | no: {' '.join(v['why'].split())} |" for k,v in tried if 'why' in v]
+    on = [f"Measured on {o['pictures']:,} held-out pictures, {o['processor']}.", ''] if (o := card.get('held_out')) else []
+    return ['', '## What shorter numbers cost', '', *on, '| precision | runtime | right | points lost | ms a picture | offered |', '| --- '*6+'|', *rows] if rows else []
+
 def card_text(
     card:dict, # What `card.json` says
 ) -> str: # Markdown
@@ -131,7 +140,7 @@ def card_text(
     table = ['', '## How well it does', '', '| judged on | right | pictures | beware |', '| --- | --- | --- | --- |', *rows] if rows else []
     sure = ['', '## How sure it is', '', f"Temperature {card['temperature']:.2f}; " + (f"below a confidence of {card['threshold']:.2f} the answer is \"I don't know\"."
         if card['threshold'] else 'it names no confidence below which it does not know.')]
-    return '\n'.join([*head, *said, *table, *sure])+'\n'
+    return '\n'.join([*head, *said, *table, *sure, *_precisions(card)])+'\n'
 
 Bundle._repr_markdown_ = lambda self: card_text(self.card)
 

@@ -106,7 +106,7 @@ def run_job(
 ) -> int: # Pictures labelled now, without those of an earlier run that was stopped
     "Writes a row of `row_names` for each picture to a CSV file, each once. Errors as `begin_job`"
     out = Path(out)
-    with only_maker(out.with_name(f'{out.name}.parts')):
+    with only_maker(out.with_name(f'{out.name}.parts'), 'name a file in a folder that you may write to'):
         job = begin_job(out, paths, model)
         done = label(job)
         _join(job, out)
