@@ -48,8 +48,15 @@ class Predictor:
         self.runtime = pick_runtime(runtime)
         self.precision = pick_precision(precision, self.runtime, self.bundle.offered(self.runtime))
         self._graph = open_graph(self.bundle.path/graph_files[self.precision], self.runtime, self.precision)
-        if (n := self._graph(self.bundle.open(np.zeros((1, 1), np.uint8))[None]).shape[-1])!=len(self.vocab):
+        if (n := self._asked())!=len(self.vocab):
             raise ValueError(f'{self.bundle.path}: the graph knows {n} classes, its card names {len(self.vocab)}; export it again')
+
+    def _asked(self):
+        "How many classes the graph gives to a black picture"
+        black = self.bundle.open(np.zeros((1, 1), np.uint8))[None]
+        try: return self._graph(black).shape[-1]
+        except Exception as e:
+            raise ValueError(f'{self.bundle.path}: the graph does not take pictures of {self.size}x{self.size} pixels, as its card says; export it again') from e
 
     def __repr__(self):
         return f'Predictor({self.card["architecture"]}, {len(self.vocab)} classes, {self.size}x{self.size}, {self.precision} by {self.runtime})'

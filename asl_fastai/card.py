@@ -7,13 +7,12 @@ __all__ = ['bundle_files', 'graph_files', 'card_keys', 'starter_bundle', 'card_n
            'card_text', 'add_to_bundle']
 
 # %% ../nbs/05a_card.ipynb #be6df682
-import hashlib, json, os, shutil
+import hashlib, json, shutil
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import asl_fastai, numpy as np
-from .machine import whole_file, write_json
+from .machine import whole_file, whole_folder, write_json
 from .sets import opener
 
 # %% ../nbs/05a_card.ipynb #1862a2ed
@@ -23,6 +22,16 @@ card_keys = ('architecture', 'classes', 'preprocessing', 'temperature', 'thresho
 
 def _sha256(p):
     with open(p, 'rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
+
+def _said(card):
+    "The SHA-256 of what a card says, whatever its spaces and the order of its keys"
+    plain = json.loads(json.dumps({k: v for k,v in card.items() if k!='sha256'}))
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+def _write_card(folder, card):
+    card = {**card, 'sha256': _said(card)}
+    write_json(folder/'card.json', card)
+    return card
 
 # %% ../nbs/05a_card.ipynb #90574c5d
 def write_bundle(
@@ -35,17 +44,13 @@ def write_bundle(
     "The folder `path`, holding a whole bundle. `ValueError` when the card lacks a key"
     if lacking := [k for k in card_keys if k not in card]: raise ValueError(f'The card of {path} lacks {", ".join(lacking)}')
     from safetensors.numpy import save_file
-    path = Path(path)
-    tmp = path.with_name(f'.{path.name}.{uuid4().hex[:8]}.tmp')
-    tmp.mkdir(parents=True)
-    save_file(weights, tmp/'weights.safetensors')
-    (tmp/'model.onnx').write_bytes(graph)
-    np.save(tmp/'seen.npy', np.unique(np.asarray(seen, dtype=np.uint64)))
-    card = {**card, 'files': {f: _sha256(tmp/f) for f in bundle_files}}
-    (tmp/'card.json').write_text(json.dumps(card, indent=1))
-    if path.exists(): shutil.rmtree(path)
-    os.replace(tmp, path)
-    return path
+    with whole_folder(path) as new:
+        new.mkdir(parents=True)
+        save_file(weights, new/'weights.safetensors')
+        (new/'model.onnx').write_bytes(graph)
+        np.save(new/'seen.npy', np.unique(np.asarray(seen, dtype=np.uint64)))
+        _write_card(new, {**card, 'files': {f: _sha256(new/f) for f in bundle_files}})
+    return Path(path)
 
 # %% ../nbs/05a_card.ipynb #db3fb1de
 @dataclass(frozen=True)
@@ -71,6 +76,17 @@ class Bundle:
         return load_file(self.path/'weights.safetensors')
 
 # %% ../nbs/05a_card.ipynb #b3601552
+_kinds = dict(architecture=str, classes=list, preprocessing=dict, temperature=(int, float), threshold=(int, float), trained_on=list, scores=dict,
+    marks=list, versions=dict, files=dict, batch=int, variants=dict) # What each of a card's entries is
+
+def _odd(card):
+    "The entries of a card that cannot be what they should"
+    wrong = [k for k,v in _kinds.items() if k in card and not isinstance(card[k], v)]
+    if wrong: return wrong
+    right = dict(classes=card['classes'] and all(isinstance(o, str) for o in card['classes']), batch=card.get('batch', 1)>0,
+        preprocessing=isinstance(size := card['preprocessing'].get('size'), int) and size>0, variants=all(isinstance(o, dict) for o in card.get('variants', {}).values()))
+    return [k for k,v in right.items() if not v]
+
 def _read_card(path):
     if not path.is_dir(): raise FileNotFoundError(f'There is no bundle at {path}: give the folder that `learn.to_bundle` or asl_train wrote')
     try: card = json.loads((path/'card.json').read_text(encoding='utf-8'))
@@ -78,6 +94,8 @@ def _read_card(path):
     except ValueError: raise ValueError(f'{path/"card.json"} is damaged: it is not JSON; write the bundle again') from None
     if not isinstance(card, dict) or (lacking := [k for k in (*card_keys, 'files') if k not in card]):
         raise ValueError(f'{path/"card.json"} is not the card of a bundle: it lacks {", ".join(lacking) if isinstance(card, dict) else "everything"}')
+    if card.get('sha256', said := _said(card))!=said: raise ValueError(f'{path/"card.json"} was altered after the bundle was written: copy it again')
+    if odd := _odd(card): raise ValueError(f'{path/"card.json"} is damaged: what it says of {", ".join(odd)} cannot be; write the bundle again')
     return card
 
 # %% ../nbs/05a_card.ipynb #1c4a16e8
@@ -99,6 +117,15 @@ def load_bundle(
 # %% ../nbs/05a_card.ipynb #f8367eaa
 card_notes = dict(meant_for='Meant for', not_for='Not for', attribution='Made from') # What a card may say besides, and its heading
 
+def _precisions(card):
+    "What was measured of each precision, as a table"
+    tried = card.get('variants', {}).items()
+    rows = [f"| {k} | {t['runtime']} | {t['accuracy']:.1f} % | {t['lost']:.1f} | {t['ms']:.1f} | {'yes' if t['kept'] else 'no'} |"
+        for k,v in tried for t in v.get('trials', ())]
+    rows += [f"| {k} | | | | | no: {' '.join(v['why'].split())} |" for k,v in tried if 'why' in v]
+    on = [f"Measured on {o['pictures']:,} held-out pictures, {o['processor']}.", ''] if (o := card.get('held_out')) else []
+    return ['', '## What shorter numbers cost', '', *on, '| precision | runtime | right | points lost | ms a picture | offered |', '| --- '*6+'|', *rows] if rows else []
+
 def card_text(
     card:dict, # What `card.json` says
 ) -> str: # Markdown
@@ -113,7 +140,7 @@ def card_text(
     table = ['', '## How well it does', '', '| judged on | right | pictures | beware |', '| --- | --- | --- | --- |', *rows] if rows else []
     sure = ['', '## How sure it is', '', f"Temperature {card['temperature']:.2f}; " + (f"below a confidence of {card['threshold']:.2f} the answer is \"I don't know\"."
         if card['threshold'] else 'it names no confidence below which it does not know.')]
-    return '\n'.join([*head, *said, *table, *sure])+'\n'
+    return '\n'.join([*head, *said, *table, *sure, *_precisions(card)])+'\n'
 
 Bundle._repr_markdown_ = lambda self: card_text(self.card)
 
@@ -124,9 +151,10 @@ def add_to_bundle(
     **entries, # What its card should say besides
 ) -> Bundle: # The same folder, with the new card
     "A bundle with more in it. `OSError` when it cannot be written"
-    for name,o in files.items():
-        with whole_file(bundle.path/name, 'wb') as f: f.write(o)
     hashes = {name: hashlib.sha256(o).hexdigest() for name,o in files.items()}
-    card = {**bundle.card, **entries, 'files': {**bundle.card['files'], **hashes}}
-    write_json(bundle.path/'card.json', card)
+    with whole_folder(bundle.path) as new:
+        shutil.copytree(bundle.path, new)
+        for name,o in files.items():
+            with whole_file(new/name, 'wb') as f: f.write(o)
+        card = _write_card(new, {**bundle.card, **entries, 'files': {**bundle.card['files'], **hashes}})
     return Bundle(bundle.path, card)

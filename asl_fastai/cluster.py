@@ -6,7 +6,7 @@
 __all__ = ['ShardLabeller', 'need_ray', 'label_with_ray']
 
 # %% ../nbs/06a_cluster.ipynb #0f60bfa2
-import logging, os
+import logging, os, socket
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,8 +36,14 @@ class ShardLabeller:
 
 # %% ../nbs/06a_cluster.ipynb #cc50d53f
 def need_ray():
-    "`ImportError` when ray is not installed"
+    "`ImportError` when ray is not installed, `ConnectionError` when nobody answers at `RAY_ADDRESS`"
     if not find_spec('ray'): raise ImportError("--engine ray needs the package ray: pip install 'asl_fastai[ray]'")
+    address = os.getenv('RAY_ADDRESS', '')
+    host,_,port = address.removeprefix('ray://').rpartition(':')
+    if not port.isdigit(): return
+    try: socket.create_connection((host.strip('[]'), int(port)), 5).close()
+    except (OSError, OverflowError) as e:
+        raise ConnectionError(f'No Ray cluster answers at {address}, which RAY_ADDRESS names ({e}): start it, or unset RAY_ADDRESS to begin one here') from e
 
 @contextmanager
 def _ray():
@@ -64,7 +70,7 @@ def label_with_ray(
     job:Path, # From `begin_job`
     progress:bool=True, # Show a bar?
 ) -> int: # Pictures labelled
-    "Finishes the open shards of a job on a Ray cluster, a worker a core. `ImportError` when ray is not installed"
+    "Finishes the open shards of a job on a Ray cluster, a worker a core. Errors as `need_ray`"
     shards = open_shards(job)
     if not shards: return 0
     with _ray() as ray, tqdm(total=sum(map(shard_size, shards)), disable=not progress, unit=' pictures') as bar:

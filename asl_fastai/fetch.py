@@ -12,6 +12,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from errno import EDQUOT, ENOSPC
 from io import StringIO
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryFile
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import requests
@@ -22,16 +23,19 @@ from tqdm import tqdm
 @contextmanager
 def only_maker(
     folder:Path, # Folder to be made; the lock is a hidden file beside it
+    instead:str='set ASL_DATA to a folder that you may write to', # What to do where nobody may write
 ):
     "A context that one process at a time is in; another one that wants to make `folder` says so and waits. `OSError` when nobody may write there"
-    lock = FileLock(folder.with_name(f'.{folder.name}.lock'))
+    file = folder.with_name(f'.{folder.name}.lock')
+    lock = FileLock(file)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists(): TemporaryFile(dir=folder.parent).close() # Where no file can be, filelock would wait for ever
         lock.acquire(timeout=0)
     except Timeout:
         print(f'{folder} is being made by another process: waiting for it', file=sys.stderr)
         lock.acquire()
-    except OSError as e: raise OSError(e.errno, f'{e.strerror}: {folder} cannot be made there, set ASL_DATA to a folder that you may write to') from e
+    except OSError as e: raise OSError(e.errno, f'{e.strerror}: {folder} cannot be made there, {instead}') from e
     try: yield
     finally: lock.release()
 

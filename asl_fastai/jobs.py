@@ -32,6 +32,10 @@ def pictures_in(
 # %% ../nbs/05c_jobs.ipynb #37ee9fba
 row_names = ('path', 'label', 'confidence', 'top5', 'note') # What is said of a picture
 
+def _read(file):
+    try: return json.loads(file.read_text(encoding='utf-8'))
+    except (ValueError, OSError): raise ValueError(f'{file.parent} is no job, or a damaged one, for {file.name} cannot be read there: rename or delete it') from None
+
 def _lists(paths, about, n, folder):
     for i,shard in enumerate(chunked(pictures_in(paths), n)): write_json(folder/f'{i:06}-{len(shard)}.json', [str(o) for o in shard])
     write_json(folder/'job', about)
@@ -42,12 +46,13 @@ def begin_job(
     model:str, # What labels them, in any words; a job is finished by the model that began it
     n:int=1000, # Pictures a shard
 ) -> Path: # The job's folder, `out` with `.parts` added
-    "A job, begun or taken up again. `ValueError` when one for other pictures or by another model is unfinished there, or a folder has no pictures"
-    out,about = Path(out),dict(model=model, paths=[str(Path(o).resolve()) for o in paths])
+    "A job, begun or taken up again. `ValueError` when another one is unfinished there, or a folder has no pictures"
+    out,about = Path(out),dict(model=model, paths=[str(Path(o).resolve()) for o in paths], given=[str(Path(o)) for o in paths])
     job = out.with_name(f'{out.name}.parts')
     if not job.exists(): make_beside(job, partial(_lists, paths, about, n))
-    if json.loads((job/'job').read_text())==about: return job
-    raise ValueError(f'{job} is an unfinished job for other pictures or by another model: finish that one, delete the folder, or choose another file')
+    if _read(job/'job')==about: return job
+    raise ValueError(f'{job} is an unfinished job for other pictures, for paths from another folder, or by another model: '
+        'finish that one as it was begun, delete the folder, or choose another file')
 
 # %% ../nbs/05c_jobs.ipynb #67a5d3b0
 def open_shards(
@@ -60,7 +65,7 @@ def shard_pictures(
     shard:Path, # From `open_shards`
 ) -> list: # Paths, as `begin_job` was given them
     "The pictures of a shard"
-    return json.loads(shard.read_text(encoding='utf-8'))
+    return _read(shard)
 
 # %% ../nbs/05c_jobs.ipynb #7d8715df
 def shard_size(
@@ -101,7 +106,7 @@ def run_job(
 ) -> int: # Pictures labelled now, without those of an earlier run that was stopped
     "Writes a row of `row_names` for each picture to a CSV file, each once. Errors as `begin_job`"
     out = Path(out)
-    with only_maker(out.with_name(f'{out.name}.parts')):
+    with only_maker(out.with_name(f'{out.name}.parts'), 'name a file in a folder that you may write to'):
         job = begin_job(out, paths, model)
         done = label(job)
         _join(job, out)
@@ -111,4 +116,4 @@ def _join(job, out):
     with whole_file(out, 'wb') as f:
         f.write(f'{",".join(row_names)}\r\n'.encode())
         for o in sorted(job.glob('*.csv')): f.write(o.read_bytes())
-    shutil.rmtree(job)
+    shutil.rmtree(job.rename(job.with_name(f'.{job.name}.unfinished'))) # Where `make_beside` begins

@@ -14,7 +14,7 @@ from inspect import signature
 
 import timm, torchvision
 from fastai.vision.all import *
-from .machine import ahead, reuse_memory, whole_file
+from .machine import ahead, reuse_memory, whole_file, whole_folder
 from .sets import *
 from .data import *
 from .joints import joint_weights
@@ -440,11 +440,13 @@ def to_bundle(self:Learner,
         pictures=len(self.dls.train_ds), views=list(views), batch=_together(model, size), **notes, scores=scores or {}, marks=list(getattr(self, 'marks', [])),
         versions=dict(torch=torch.__version__, torchvision=torchvision.__version__, timm=timm.__version__))
     weights = {k: v.contiguous().numpy() for k,v in model.state_dict().items()}
-    write_bundle(path, card, weights, _onnx(_Graph(Views(model, views) if views else model, mean, std, temperature).eval(), size), training_hashes(self.dls))
-    self._check_bundle(Path(path), temperature, views)
+    graph = _onnx(_Graph(Views(model, views) if views else model, mean, std, temperature).eval(), size)
     training = _pictures(self.dls.train, _spread(_known(self.dls.train), 128), opened, size)
-    add_variants(path, *_held_out(self.dls, opened, size), training)
-    if half: halve(path)
+    with whole_folder(path) as new:
+        write_bundle(new, card, weights, graph, training_hashes(self.dls))
+        self._check_bundle(new, temperature, views)
+        add_variants(new, *_held_out(self.dls, opened, size), training)
+        if half: halve(new)
     return Path(path)
 
 @patch
@@ -454,7 +456,6 @@ def _check_bundle(self:Learner, path, temperature, views=(), n=8):
     with self.no_bar(), self.no_logging(), looking(self, views): z = self.get_preds(dl=dl, act=noop)[0]
     diff = np.abs(F.softmax(z/temperature, 1).numpy()-pred.probs(_pictures(self.dls.valid, idxs, pred.bundle.opener.__name__, pred.size))).max()
     if diff<=1e-3: return
-    shutil.rmtree(path)
     raise ValueError(f'The bundle would not answer as the learner does (probabilities differ by {diff:.3f}): its pictures are not '
         'opened by asl_block, or a transform of its own changes them; use asl_block, or export with learn.export')
 
