@@ -98,7 +98,11 @@ def to_fast(self:Learner,
     "Adds the callbacks of one of `ways`, kept as `learn.fast`, and `fused_adam` in the place of `Adam`. `ValueError` when there is no such way"
     check_way(fast)
     self.fast = fastest(_work(self.dls, epochs), self.dls.device) if fast=='auto' else fast
-    if self.fast!='plain' and self.opt_func is Adam: self.opt_func = fused_adam
+    if self.fast!='plain' and self.opt_func is Adam:
+        self.opt_func,was = fused_adam,self.opt
+        if was:
+            self.create_opt()
+            self.opt.frozen_idx = was.frozen_idx
     return self.add_cbs(_callbacks(self.fast))
 
 def _work(dls, epochs): return epochs*len(dls.train_ds)*(dls.one_batch()[0].shape[-1]/128)**2
