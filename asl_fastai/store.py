@@ -36,10 +36,10 @@ class Store:
     def __repr__(self): return f'Store of {self.folder}: {len(self):,} pictures, {self.size}x{self.size}, {self.pictures.nbytes/1e6:,.0f} MB'
 
     def rows(self,
-        files, # Paths of pictures
+        files, # Paths of pictures; or pictures, which are not here
     ) -> np.ndarray: # Row of each, (n,) int; -1 for one that is not here
         "Where pictures stand in the store"
-        return self._index.get_indexer([os.path.abspath(o) for o in files])
+        return self._index.get_indexer([os.path.abspath(o) if isinstance(o, (str, Path)) else '' for o in files])
 
     def files(self) -> list: return [self.folder/o for o in self.table.file]
 
