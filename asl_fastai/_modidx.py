@@ -820,6 +820,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'asl_fastai.store._crc': ('store.html#_crc', 'asl_fastai/store.py'),
                                   'asl_fastai.store._decoded': ('store.html#_decoded', 'asl_fastai/store.py'),
                                   'asl_fastai.store._put': ('store.html#_put', 'asl_fastai/store.py'),
+                                  'asl_fastai.store._read': ('store.html#_read', 'asl_fastai/store.py'),
                                   'asl_fastai.store._table': ('store.html#_table', 'asl_fastai/store.py'),
                                   'asl_fastai.store._write': ('store.html#_write', 'asl_fastai/store.py'),
                                   'asl_fastai.store._wrong_with': ('store.html#_wrong_with', 'asl_fastai/store.py'),
