@@ -7,7 +7,17 @@ __all__ = ['StoredPictures', 'StoreDL']
 
 # %% ../nbs/02b_batches.ipynb #dec51715
 from fastai.vision.all import *
+from .sets import opener
 from .store import *
+
+# %% ../nbs/02b_batches.ipynb #46d417fd
+_share = .75 # Of the memory that is free on a GPU, for pictures; the rest is for the network
+
+def _room(device, n_bytes):
+    "The device, or, said aloud, the CPU when so much does not fit there"
+    if torch.device(device).type!='cuda' or n_bytes<=_share*(free := torch.cuda.mem_get_info(device)[0]): return device
+    print(f'{n_bytes/1e9:.1f} GB of pictures do not fit beside a network into the {free/1e9:.1f} GB that are free on the GPU: each batch is copied there instead')
+    return 'cpu'
 
 # %% ../nbs/02b_batches.ipynb #f2aa61b5
 class StoredPictures:
@@ -34,16 +44,35 @@ class StoredPictures:
         device='cpu', # Where the pictures should be
     ) -> Tensor: # (n, size, size, 3) uint8
         "Some of the pictures"
-        if device not in self.on: self.on[device] = [torch.from_numpy(o.pictures).to(device) for o in self.stores]
-        if len(self.stores)==1: return self.on[device][0][rows.to(device)]
+        if device not in self.on:
+            at = _room(device, sum(o.pictures.nbytes for o in self.stores))
+            self.on[device] = [torch.from_numpy(o.pictures).to(at) for o in self.stores]
+        pics,at = self.on[device],self.on[device][0].device
+        if len(self.stores)==1: return pics[0][rows.to(at)].to(device)
         which = tensor(np.searchsorted(self.starts, rows.numpy(), 'right')-1)
-        x = torch.empty((len(rows), *self.on[device][0].shape[1:]), dtype=torch.uint8, device=device)
-        for w in which.unique().tolist(): x[(which==w).to(device)] = self.on[device][w][(rows[which==w]-int(self.starts[w])).to(device)]
-        return x
+        x = torch.empty((len(rows), *pics[0].shape[1:]), dtype=torch.uint8, device=at)
+        for w in which.unique().tolist(): x[(which==w).to(at)] = pics[w][(rows[which==w]-int(self.starts[w])).to(at)]
+        return x.to(device)
+
+# %% ../nbs/02b_batches.ipynb #31fd7444
+def _opened(dataset):
+    "How a dataset opens pictures: (height, width) of its first, and the name of what opens it; None for what is not known"
+    x,tl = dataset[0],getattr(dataset, 'tls', [dataset])[0]
+    x = x[0] if isinstance(x, tuple) else x
+    return tuple(x.shape[-2:]) if isinstance(x, (Image.Image, Tensor)) else None,first(o.opened for o in tl.tfms.fs if hasattr(o, 'opened'))
+
+def _alike(stores, dataset):
+    "Passes when stores hold pictures as `dataset` opens them; else `ValueError`"
+    shape,by = _opened(dataset)
+    for o in stores:
+        if shape not in (None, (o.size, o.size)):
+            raise ValueError(f'The store of {o.folder} holds pictures of {o.size}x{o.size}, the dataset opens them as {shape[1]}x{shape[0]}: give both the same size')
+        if by and opener(by) is not opener(o.opened):
+            raise ValueError(f'The store of {o.folder} holds pictures by {o.opened}, the dataset opens them by {by}: give both the same opener')
 
 # %% ../nbs/02b_batches.ipynb #3916c237
 class StoreDL(TfmdDL):
-    "A `TfmdDL` that takes whole batches from stores, if they hold all its items"
+    "A `TfmdDL` that takes whole batches from stores, if they hold all its items. `ValueError` when the dataset opens them otherwise"
     @delegates(TfmdDL.__init__)
     def __init__(self,
         dataset, # fastai's `Datasets` (or `TfmdLists`) over paths of pictures
@@ -54,6 +83,11 @@ class StoreDL(TfmdDL):
         self.at = tensor(self.stores.rows(getattr(dataset, 'items', [])))
         self.held = len(self.at)>0 and bool((self.at>=0).all())
         super().__init__(dataset, **kwargs)
+        if kwargs.get('do_setup', True): self._check()
+
+    def _check(self):
+        if n := len(self.at)-int((self.at>=0).sum()): print(f'{n:,} of {len(self.at):,} pictures are in no store: all are opened one by one, in every epoch')
+        elif self.whole: _alike(self.stores.stores, self.dataset)
 
     @property
     def whole(self): return self.held and all(isinstance(o, ToTensor) for o in self.after_item.fs)
@@ -71,4 +105,6 @@ class StoreDL(TfmdDL):
         x = self.stores.take(self.at[i], device).permute(0, 3, 1, 2)
         return (TensorImage(x),*(o[i] for o in self.labels))
 
-    def new(self, dataset=None, cls=None, **kwargs): return super().new(dataset, cls, **merge(dict(stores=self.stores), kwargs))
+    def new(self, dataset=None, cls=None, **kwargs):
+        if cls is None and dataset is not None and not len(dataset): return super().new(dataset, TfmdDL, **kwargs)
+        return super().new(dataset, cls, **merge(dict(stores=self.stores), kwargs))

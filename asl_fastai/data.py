@@ -36,6 +36,7 @@ class ASLPicture(PILImage):
 # %% ../nbs/03_data.ipynb #474a31dc
 class OpenPicture(Transform):
     "Items to `ASLPicture`s of one size"
+    input_types = (str, Path, bytes, np.ndarray, Tensor, Image.Image) # What fastai's `predict` takes
     def __init__(self,
         size:int|None=None, # Side of the square, in pixels; None: as they are
         opened:str='open_picture', # What opens them, as `opener` knows it

@@ -36,10 +36,10 @@ class Store:
     def __repr__(self): return f'Store of {self.folder}: {len(self):,} pictures, {self.size}x{self.size}, {self.pictures.nbytes/1e6:,.0f} MB'
 
     def rows(self,
-        files, # Paths of pictures
+        files, # Paths of pictures; or pictures, which are not here
     ) -> np.ndarray: # Row of each, (n,) int; -1 for one that is not here
         "Where pictures stand in the store"
-        return self._index.get_indexer([os.path.abspath(o) for o in files])
+        return self._index.get_indexer([os.path.abspath(o) if isinstance(o, (str, Path)) else '' for o in files])
 
     def files(self) -> list: return [self.folder/o for o in self.table.file]
 
@@ -66,6 +66,13 @@ def _table(folder):
         changed=[o.st_mtime_ns for o in stats], label=[*map(labeller(files), files)]))
 
 # %% ../nbs/02a_store.ipynb #3ff802a8
+def _crc(file, skip=0):
+    crc = 0
+    with open(file, 'rb') as f:
+        f.seek(skip)
+        while data := f.read(2**24): crc = zlib.crc32(data, crc)
+    return crc
+
 def _put(f, data):
     try: f.write(data)
     except OSError as e: raise OSError(e.errno, f'{e.strerror} at {f.name}: make room there, or set ASL_DATA to a folder on another disk') from e
@@ -86,7 +93,7 @@ def _write(at, folder, size, opened, progress):
             crc = zlib.crc32(data, crc)
             bar.update(len(hs))
     table.assign(hash=np.array(hashes, np.uint64)).to_csv(at/'pictures.csv', index=False)
-    write_json(at/'store.json', dict(folder=str(folder), size=size, opened=opened, crc=crc))
+    write_json(at/'store.json', dict(folder=str(folder), size=size, opened=opened, crc=crc, table_crc=_crc(at/'pictures.csv')))
 
 # %% ../nbs/02a_store.ipynb #979d5043
 def build_store(
@@ -104,12 +111,16 @@ def build_store(
     return open_store(path)
 
 # %% ../nbs/02a_store.ipynb #b77d2fa6
-def _crc(file, skip):
-    crc = 0
-    with open(file, 'rb') as f:
-        f.seek(skip)
-        while data := f.read(2**24): crc = zlib.crc32(data, crc)
-    return crc
+_columns = dict(file=str, bytes=np.int64, changed=np.int64, label=str, hash=np.uint64)
+
+def _read(path):
+    "The store in a folder, and whether its checksums are right; raises whatever damage raises"
+    about = json.loads((path/'store.json').read_text())
+    table = pd.read_csv(path/'pictures.csv', dtype=_columns, usecols=[*_columns], keep_default_na=False)
+    pics = np.lib.format.open_memmap(path/'pictures.npy', mode='c')
+    whole = about.get('table_crc') in (None, _crc(path/'pictures.csv')) and _crc(path/'pictures.npy', pics.offset)==about['crc']
+    shaped = pics.shape==(len(table), *[about['size']]*2, 3) and pics.dtype==np.uint8 and pics.flags.c_contiguous
+    return Store(path, Path(about['folder']), about.get('opened', 'open_picture'), table, pics),whole and shaped
 
 def open_store(
     path:Path|str, # Folder that `build_store` made
@@ -117,20 +128,16 @@ def open_store(
     "The store in a folder, checked. `FileNotFoundError` when there is none; `ValueError` when it is damaged"
     path = Path(path)
     if not (path/'store.json').is_file(): raise FileNotFoundError(f'There is no store at {path}: build_store or store_of makes one')
-    try:
-        about = json.loads((path/'store.json').read_text())
-        table = pd.read_csv(path/'pictures.csv', dtype=dict(file=str, hash=np.uint64, label=str), keep_default_na=False)
-        pics = np.load(path/'pictures.npy', mmap_mode='c')
-        whole = pics.shape==(len(table), *[about['size']]*2, 3) and _crc(path/'pictures.npy', pics.offset)==about['crc']
-    except (ValueError, KeyError, OSError) as e: raise ValueError(f'The store {path} is damaged ({type(e).__name__}): remove it, and it is built anew') from e
-    if not whole: raise ValueError(f'The store {path} is damaged: its pictures are not those that were written; remove it, and it is built anew')
-    return Store(path, Path(about['folder']), about.get('opened', 'open_picture'), table, pics)
+    try: store,whole = _read(path)
+    except Exception as e: raise ValueError(f'The store {path} is damaged ({type(e).__name__}): remove it, and it is built anew') from e
+    if not whole: raise ValueError(f'The store {path} is damaged: it holds something else than was written; remove it, and it is built anew')
+    return store
 
 # %% ../nbs/02a_store.ipynb #6ff4cfa6
 def _wrong_with(path, folder, size, opened):
     "(store, None) or (None, why it cannot be used)"
     try: store = open_store(path)
-    except ValueError: return None,'is damaged'
+    except (ValueError, FileNotFoundError): return None,'is damaged'
     if (store.folder, store.size, store.opened)!=(folder, size, opened): return None,f'is of {store.folder} at {store.size} pixels by {store.opened}'
     now = _table(folder)
     return (store, None) if now.equals(store.table[[*now]].astype(now.dtypes.to_dict())) else (None, f'is outdated: {folder} has changed')
@@ -150,5 +157,5 @@ def store_of(
             store,why = _wrong_with(path, folder, size, opened)
             if store: return store
             print(f'The store {path} {why}; it is built anew')
-            shutil.rmtree(path)
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         return build_store(folder, path, size, progress, opened)

@@ -38,6 +38,7 @@ def test_killed_several_times(some, tmp_path):
     a, b = [json.loads((o/'evaluation.json').read_text()) for o in (out, tmp_path/'whole')]
     assert a['per_class']==b['per_class'] and a['ece']==b['ece']
     assert not list(out.rglob('*tmp'))
+    assert 'param_groups' in torch.load(out/'last.pth')['opt'], 'the optimiser was not `fused_adam`'
 
 def test_a_run_goes_on_as_it_was_begun(tiny, some, tmp_path):
     "A run that another kind of processor began keeps that one's arithmetic, whatever is fastest here"

@@ -1,5 +1,5 @@
-"Stores under bad luck: a builder that is killed, two builders at once, a disk that fills up while one builds"
-import os, resource, shutil, subprocess, sys, time
+"Stores under bad luck: a builder that is killed, two builders at once, a disk that fills up while one builds, files that are damaged"
+import json, os, resource, shutil, subprocess, sys, time
 
 import pytest
 from conftest import in_process, repo
@@ -36,6 +36,53 @@ def test_a_full_disk_leaves_nothing(some, tmp_path):
     said = p.communicate()[1]
     assert p.returncode and 'OSError' in said.splitlines()[-1] and 'make room there' in said.splitlines()[-1]
     assert not stores(tmp_path) and not list(tmp_path.glob('.stores/.*.unfinished'))
+
+def put(name, data): return lambda path: (path/name).write_bytes(data)
+
+def swap(name, old, new):
+    "Damage: some bytes of a file are others"
+    def damage(path):
+        was = (path/name).read_bytes()
+        assert old in was
+        (path/name).write_bytes(was.replace(old, new, 1))
+    return damage
+
+def other_hash(path):
+    "Damage: the last digit of the table"
+    was = (path/'pictures.csv').read_text().strip()
+    (path/'pictures.csv').write_text(f'{was[:-1]}{(int(was[-1])+1)%2}\n')
+
+damages = {'no store.json': lambda path: (path/'store.json').unlink(), 'an empty folder': lambda path: [o.unlink() for o in path.iterdir()],
+    'a file in its place': lambda path: [shutil.rmtree(path), path.write_text('')], 'no pictures': put('pictures.npy', b''),
+    'an archive': put('pictures.npy', b'PK\x03\x04 and more'), 'other numbers': swap('pictures.npy', b'|u1', b'|i1'), 'a list': put('store.json', b'[]'),
+    'no folder': swap('store.json', b'"folder": "', b'"folder": null, "was": "'), 'no number': swap('pictures.csv', b'Y1.png,', b'Y1.png,many'),
+    'no column': swap('pictures.csv', b'bytes', b'bites'), 'another hash': other_hash, 'another label': swap('pictures.csv', b',B,', b',Y,')}
+
+def store_in(folder):
+    "The store of two pictures, made when they are not there"
+    from asl_fastai.store import store_of
+    from PIL import Image
+    for o in 'BY':
+        if (folder/'set'/o).exists(): continue
+        (folder/'set'/o).mkdir(parents=True)
+        Image.new('RGB', (16, 16), (ord(o), 0, 99)).save(folder/'set'/o/f'{o}1.png')
+    return store_of(folder/'set', 16, folder, progress=False)
+
+@pytest.mark.parametrize('damage', damages.values(), ids=damages)
+def test_a_damaged_store_is_built_anew(tmp_path, capsys, damage):
+    old = store_in(tmp_path)
+    damage(old.path)
+    new = store_in(tmp_path)
+    assert capsys.readouterr().out==f'The store {old.path} is damaged; it is built anew\n'
+    assert new.table.equals(old.table) and new.pictures[:, 0, 0].tolist()==[[66, 0, 99], [89, 0, 99]]
+
+def test_a_store_of_before_is_as_good(tmp_path, capsys):
+    "Its store.json has no checksum of the table"
+    path = store_in(tmp_path).path
+    about = json.loads((path/'store.json').read_text())
+    (path/'store.json').write_text(json.dumps({k: v for k,v in about.items() if k!='table_crc'}))
+    store_in(tmp_path)
+    assert not capsys.readouterr().out
 
 @pytest.mark.parametrize('bad, says', [(b'', 'is not a picture'), (b'\xff\xd8\xff', 'is not a picture')])
 def test_training_on_a_damaged_picture_is_one_sentence(some, tmp_path, monkeypatch, capsys, bad, says):
