@@ -1,7 +1,7 @@
 """What the batch transforms for hands cost beside a training step of a reader, in which a picture is changed, looked at, and learned from once
 
 python benchmarks/augment.py [STILL] [REPEATS]     milliseconds a picture of 200x200; `share` is that of the whole step, transforms included"""
-import itertools, sys
+import sys
 
 from _bench import in_turn, peak_mb, say, seconds
 
