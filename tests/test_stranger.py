@@ -59,7 +59,7 @@ def test_the_card_tells_what_the_starter_does(starter, photos, name):
 def test_what_a_recipe_cannot_do_is_one_sentence(sets, tmp_path, capsys, monkeypatch, args, sentence):
     monkeypatch.setenv('ASL_DATA', str(sets.parent/'data'))
     (sets/'empty').mkdir(exist_ok=True)
-    if not (sets/'odd').exists(): shutil.copytree(sets/'one', sets/'odd').joinpath('Vee').mkdir()
+    if not (sets/'odd').exists(): shutil.copytree(sets/'one'/'V', shutil.copytree(sets/'one', sets/'odd')/'Vee')
     named = [sets/o if o in ('judge', 'empty', 'odd', 'one') else o for o in args]
     assert in_process(asl_train, '--out', tmp_path/'run', *named)==2
     assert sentence in capsys.readouterr().err.strip().splitlines()[-1]
