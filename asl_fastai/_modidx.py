@@ -590,6 +590,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'asl_fastai.recipes._photographed_rooms': ('recipes.html#_photographed_rooms', 'asl_fastai/recipes.py'),
                                     'asl_fastai.recipes.check_memory': ('recipes.html#check_memory', 'asl_fastai/recipes.py'),
                                     'asl_fastai.recipes.find_recipe': ('recipes.html#find_recipe', 'asl_fastai/recipes.py'),
+                                    'asl_fastai.recipes.is_reader': ('recipes.html#is_reader', 'asl_fastai/recipes.py'),
                                     'asl_fastai.recipes.recipe_dls': ('recipes.html#recipe_dls', 'asl_fastai/recipes.py'),
                                     'asl_fastai.recipes.recipe_tfms': ('recipes.html#recipe_tfms', 'asl_fastai/recipes.py'),
                                     'asl_fastai.recipes.rendered_sources': ('recipes.html#rendered_sources', 'asl_fastai/recipes.py'),
