@@ -647,6 +647,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'asl_fastai.runs.augment_tfms': ('runs.html#augment_tfms', 'asl_fastai/runs.py'),
                                  'asl_fastai.runs.begun_with': ('runs.html#begun_with', 'asl_fastai/runs.py'),
                                  'asl_fastai.runs.check_config': ('runs.html#check_config', 'asl_fastai/runs.py'),
+                                 'asl_fastai.runs.check_room': ('runs.html#check_room', 'asl_fastai/runs.py'),
+                                 'asl_fastai.runs.check_weights': ('runs.html#check_weights', 'asl_fastai/runs.py'),
                                  'asl_fastai.runs.claim_folder': ('runs.html#claim_folder', 'asl_fastai/runs.py'),
                                  'asl_fastai.runs.fit_run': ('runs.html#fit_run', 'asl_fastai/runs.py'),
                                  'asl_fastai.runs.follow_recipe': ('runs.html#follow_recipe', 'asl_fastai/runs.py'),

@@ -107,7 +107,7 @@ def asl_train(
     size:int=128, # Side of the pictures in pixels
     seed:int=42, # Of everything random
     arch:str='resnet18', # Any network of torchvision or timm, or of ours: dexnet1, dexnet2, alexnet_bn, 'small(depth=3)', reader
-    weights:str='auto', # auto, imagenet, none, or a file (.pth, .pth.xz, .safetensors)
+    weights:str='auto', # auto, imagenet, none, or a file (.pth, .pth.xz, .safetensors; for a reader hand_landmark_full.tflite, or mediapipe's .whl)
     fast:str='auto', # What this machine does fastest: auto, plain (fastai as it comes), store, bf16, compile or gpu
     opt:str='adam', # Optimiser: adam, sgd or rmsprop
     augment:float=0., # How much pictures are turned, moved, zoomed, bent and lit, from 0 to 1
@@ -177,7 +177,7 @@ def next_run(
 def asl_run(
     data:Names=None, # Sets, folders of pictures, or CSV files of letters, to train on (default: sample, rendered hands)
     test:Names=None, # Sets, or folders, to judge on, besides those that the data brings
-    weights:str='auto', # auto, imagenet, none, or a file (.pth, .pth.xz, .safetensors)
+    weights:str='auto', # auto, imagenet, none, or a file (.pth, .pth.xz, .safetensors; for a reader hand_landmark_full.tflite, or mediapipe's .whl)
     split:str='auto', # auto (signer, else frames, else random), random, block, group or alike
     epochs:int=4, # Epochs, after a frozen one when the network is pretrained
     lr:str='find', # Learning rate, or find

@@ -144,11 +144,11 @@ def check_memory(
     bs:int, # Pictures a batch
     free:int|None=None, # Bytes that may be used; None: what the system has, or the network's GPU
 ):
-    "Passes when a training step fits into memory. `ValueError` names the batch size or the picture size that would"
+    "Passes when a training step fits into memory. `ValueError` names the batch size that would, or the picture size where the network reads any"
     device = one_param(model).device
     if free is None: free = torch.cuda.mem_get_info(device)[0] if device.type=='cuda' else psutil.virtual_memory().available
     if (need := step_memory(model, size, bs))<=free: return
     fits = next((o for o in (32, 16, 8, 4) if o<bs and step_memory(model, size, o)<=free), None)
     side = max(32, int(size*(free/need)**.5)//16*16)
-    raise ValueError(f'Training needs about {need/2**30:.1f} GiB of memory, {free/2**30:.1f} are free: choose '
-        + (f'bs={fits}' if fits else f'size={side}') + ' or close other programs')
+    advice = f'choose bs={fits} or ' if fits else '' if hasattr(model, 'side') else f'choose size={side} or '
+    raise ValueError(f'Training needs about {need/2**30:.1f} GiB of memory, {free/2**30:.1f} are free: {advice}close other programs')

@@ -55,15 +55,26 @@ def test_the_card_tells_what_the_starter_does(starter, photos, name):
 @pytest.mark.parametrize('args,sentence', [
     (['--recipe', 'best'], 'There is no recipe'), (['--recipe', 'starter', '--lr', '1e-3'], 'fixes lr'), ([], 'nothing to train on'),
     (['--recipe', 'starter', '--data', 'judge'], 'may only be judged on'), (['--recipe', 'starter', '--data', 'empty'], 'holds no set'),
-    (['--recipe', 'starter', '--data', 'odd'], "'Vee', which is no sign"), (['--recipe', 'starter', '--data', 'one', '--weights', 'nowhere.pth'], 'no weights file')])
+    (['--recipe', 'starter', '--data', 'odd'], "'Vee', which is no sign"), (['--recipe', 'starter', '--data', 'one', '--weights', 'nowhere.pth'], 'no weights file'),
+    (['--recipe', 'stranger', '--data', 'one', '--weights', 'none'], 'from scratch'), (['--recipe', 'stranger', '--data', 'one', '--weights', 'imagenet'], 'Nobody offers'),
+    (['--recipe', 'stranger', '--data', 'one', '--weights', 'net.pth'], 'do not fit'), (['--recipe', 'stranger', '--data', 'one', '--bs', '1000000'], 'choose bs='),
+    (['--recipe', 'stranger', '--data', 'asl_alphabet_test'], 'may only be judged on'), (['--recipe', 'stranger', '--data', 'sign_mnist'], 'too small to find')])
 def test_what_a_recipe_cannot_do_is_one_sentence(sets, tmp_path, capsys, monkeypatch, args, sentence):
-    monkeypatch.setenv('ASL_DATA', str(sets.parent/'data'))
+    import torch
+    monkeypatch.setenv('ASL_DATA', str(tmp_path/'data'))
     (sets/'empty').mkdir(exist_ok=True)
+    torch.save(torch.nn.Linear(2, 2).state_dict(), sets/'net.pth')
     if not (sets/'odd').exists(): shutil.copytree(sets/'one'/'V', shutil.copytree(sets/'one', sets/'odd')/'Vee')
-    named = [sets/o if o in ('judge', 'empty', 'odd', 'one') else o for o in args]
+    named = [sets/o if o in ('judge', 'empty', 'odd', 'one', 'net.pth') else o for o in args]
     assert in_process(asl_train, '--out', tmp_path/'run', *named)==2
     assert sentence in capsys.readouterr().err.strip().splitlines()[-1]
-    assert not (tmp_path/'run').exists()
+    assert not (tmp_path/'run').exists() and not (tmp_path/'data').exists(), 'something was begun or rendered'
+
+def test_a_disk_without_room_for_looks_is_said_before_anything_is_rendered(sets, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv('ASL_DATA', str(tmp_path/'data'))
+    monkeypatch.setattr(shutil, 'disk_usage', lambda o: shutil._ntuple_diskusage(2*10**9, 10**9, 10**9))
+    assert in_process(asl_train, '--recipe', 'stranger', '--data', sets/'one', '--out', tmp_path/'run')==2
+    assert 'takes 7.4 GB' in capsys.readouterr().err and not (tmp_path/'data').exists()
 
 def test_a_folder_of_sets_is_trained_on_but_for_the_judge(sets, tmp_path, monkeypatch, capsys):
     from dataclasses import replace
