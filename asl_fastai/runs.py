@@ -149,12 +149,15 @@ _free = ('data', 'test', 'weights', 'bs', 'seed', 'fast') # What a recipe leaves
 def follow_recipe(
     cfg:RunConfig, # Choices
     name:str|Recipe, # One of `recipes`, or one of your own
-) -> RunConfig: # With all that the recipe fixes
+    given:list=(), # Names of choices that were made, even where they are the default
+) -> RunConfig: # With all that the recipe fixes; no epochs where none are chosen
     "The choices of a run by a recipe. `ValueError` when there is none of that name, or when it fixes what was chosen otherwise"
     r,plain = find_recipe(name),RunConfig()
-    if other := [f.name for f in fields(cfg) if f.name not in _free and getattr(cfg, f.name) not in (getattr(plain, f.name), getattr(r, f.name, None))]:
+    fixed = dict(arch=r.arch, size=r.size, epochs=cfg.epochs and r.epochs, lr=r.lr)
+    open_to = lambda k: [fixed.get(k), *([] if k in given else [getattr(plain, k)])]
+    if other := [f.name for f in fields(cfg) if f.name not in _free and getattr(cfg, f.name) not in open_to(f.name)]:
         raise ValueError(f'The recipe {name} fixes {other[0]}: leave it out, or train without a recipe')
-    return replace(cfg, recipe=name, data=cfg.data or list(r.data), arch=r.arch, size=r.size, epochs=r.epochs, lr=r.lr)
+    return replace(cfg, recipe=name, data=cfg.data or list(r.data), **fixed)
 
 # %% ../nbs/09_runs.ipynb #dbdfacd0
 def check_room(

@@ -53,7 +53,7 @@ def test_the_card_tells_what_the_starter_does(starter, photos, name):
     assert ev.interval[0] <= starter.card['scores'][name]['accuracy'] <= ev.interval[1] and not ev.n_seen
 
 @pytest.mark.parametrize('args,sentence', [
-    (['--recipe', 'best'], 'There is no recipe'), (['--recipe', 'starter', '--lr', '1e-3'], 'fixes lr'), ([], 'nothing to train on'),
+    (['--recipe', 'best'], 'There is no recipe'), (['--recipe', 'starter', '--lr', '1e-3'], 'fixes lr'), (['--recipe', 'stranger', '--size', '128'], 'fixes size'), ([], 'nothing to train on'),
     (['--recipe', 'starter', '--data', 'judge'], 'may only be judged on'), (['--recipe', 'starter', '--data', 'empty'], 'holds no set'),
     (['--recipe', 'starter', '--data', 'odd'], "'Vee', which is no sign"), (['--recipe', 'starter', '--data', 'one', '--weights', 'nowhere.pth'], 'no weights file'),
     (['--recipe', 'stranger', '--data', 'one', '--weights', 'none'], 'from scratch'), (['--recipe', 'stranger', '--data', 'one', '--weights', 'imagenet'], 'Nobody offers'),
@@ -69,6 +69,18 @@ def test_what_a_recipe_cannot_do_is_one_sentence(sets, tmp_path, capsys, monkeyp
     assert in_process(asl_train, '--out', tmp_path/'run', *named)==2
     assert sentence in capsys.readouterr().err.strip().splitlines()[-1]
     assert not (tmp_path/'run').exists() and not (tmp_path/'data').exists(), 'something was begun or rendered'
+
+def test_a_recipe_may_look_at_the_split_only(sets, tmp_path, monkeypatch, capsys):
+    from dataclasses import replace
+    from asl_fastai.recipes import recipes
+    monkeypatch.setenv('ASL_DATA', str(tmp_path/'data'))
+    monkeypatch.setitem(recipes, 'stranger', replace(recipes['stranger'], size=32, rendered=0, negatives=0, bank=0))
+    assert not in_process(asl_train, '--recipe', 'stranger', '--data', sets/'one', '--epochs', '0', '--out', tmp_path/'run')
+    assert 'leak: ' in capsys.readouterr().out and not (tmp_path/'run').exists()
+
+def test_nothing_is_printed_before_the_sentence(tmp_path):
+    r = asl('asl_train', '--recipe', 'best', '--out', tmp_path/'run', check=False)
+    assert r.stderr.splitlines()==['asl_train: There is no recipe \'best\': choose stranger or starter']
 
 def test_a_disk_without_room_for_looks_is_said_before_anything_is_rendered(sets, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv('ASL_DATA', str(tmp_path/'data'))
