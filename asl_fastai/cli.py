@@ -213,6 +213,14 @@ def _label_func(kind):
     if kind not in funcs: raise ValueError(f'--label {kind} should be auto, folder or name')
     return funcs[kind]
 
+def _trust(ev, figures):
+    "How far a model's confidence can be trusted, in a line"
+    from asl_fastai.scores import percent
+    said = [f'ECE {percent(ev.ece)}']
+    if figures: said.append(f'{percent(figures["answered"])} answered, at a confidence of {figures["threshold"]:.2f} and more')
+    if figures.get('answered'): said.append(f'{percent(figures["right_of_answered"])} of those right')
+    return '; '.join(said)
+
 @call_parse
 @one_sentence
 def asl_evaluate(
@@ -226,14 +234,17 @@ def asl_evaluate(
 ):
     "How well a model does on a folder of pictures, with intervals, per class, and what it was unsure of"
     from asl_fastai.bundle import Predictor
+    from asl_fastai.confidence import threshold_figures
     from asl_fastai.evaluate import evaluate
     from asl_fastai.sets import find_set, judged_part
     for o in (json, html): o and _writable(o)
     folder = judged_part(find_set(images))
-    ev = evaluate(Predictor(model, 'fp32'), folder, label_func=_label_func(label), name=Path(images).name)
-    if json: write_json(json, ev.to_dict())
+    predictor = Predictor(model, 'fp32')
+    ev = evaluate(predictor, folder, label_func=_label_func(label), name=Path(images).name)
+    figures = threshold_figures(ev, predictor.card['threshold'])
+    if json: write_json(json, ev.to_dict()|figures)
     if html: ev.to_html(html, pictures=not no_pictures)
-    print(ev)
+    print(f'{ev}\n{_trust(ev, figures)}')
 
 # %% ../nbs/12_cli.ipynb #4cc16677
 def _labeller(engine, predictor):

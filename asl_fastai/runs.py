@@ -16,7 +16,7 @@ from .looks import *
 from .models import find_network
 from .distributed import *
 from .evaluate import *
-from .confidence import tempered
+from .confidence import tempered, threshold_figures
 from .recipes import *
 from .views import plot_training
 from .report import axes, styled
@@ -213,8 +213,10 @@ def _find_out(learn, cfg, out, processes):
 def _judge(learn, cfg, out):
     parts = {'validation': learn.dls.valid, **{name: judged_part(find_set(o)) for name,o in zip(_set_names(cfg.test), cfg.test)}}
     with quickly(learn.model), looking(learn, _recipe(cfg).views): evs = {name: evaluate(learn, o, name=name) for name,o in parts.items()}
-    evs = {k: tempered(e, _recipe(cfg).temperature) for k,e in evs.items()}
-    for name,ev in evs.items(): write_json(out/('evaluation.json' if name=='validation' else f'evaluation-{name}.json'), ev.to_dict())
+    r = _recipe(cfg)
+    evs = {k: tempered(e, r.temperature) for k,e in evs.items()}
+    for name,ev in evs.items():
+        write_json(out/('evaluation.json' if name=='validation' else f'evaluation-{name}.json'), ev.to_dict()|threshold_figures(ev, r.threshold))
     return evs
 
 # %% ../nbs/09_runs.ipynb #9ef8756b

@@ -34,8 +34,10 @@ def test_the_starter_is_small_and_whole():
 def test_it_answers_when_no_model_is_named(some, tmp_path):
     r = asl('asl_predict', next((some/'B').iterdir()))
     assert len(r.stdout.splitlines())==2
-    asl('asl_evaluate', '--images', some, '--json', tmp_path/'some.json')
-    assert json.loads((tmp_path/'some.json').read_text())['n'] > 0
+    said = asl('asl_evaluate', '--images', some, '--json', tmp_path/'some.json').stdout
+    ev = json.loads((tmp_path/'some.json').read_text())
+    assert ev['n'] > 0 and ev['threshold']==load_bundle('starter').card['threshold']
+    for o in ('answered', 'right_of_answered', 'ece'): assert f'{100*ev[o]:.1f} %' in said.splitlines()[-1]
 
 def test_nothing_becomes_a_letter_where_nobody_signs(starter):
     probs = starter.probs(list(negatives(300, 128, seed=99)[0]))
