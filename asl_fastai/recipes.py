@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['recipes', 'coarse_share', 'Recipe', 'is_reader', 'find_recipe', 'rendered_sources', 'recipe_tfms', 'recipe_dls',
-           'step_memory', 'check_memory']
+           'recipe_notes', 'step_memory', 'check_memory']
 
 # %% ../nbs/08b_recipes.ipynb #917d1b31
 from dataclasses import dataclass, field
@@ -44,17 +44,15 @@ class Recipe:
     temperature:float = 1. # Fitted on people held out (Guo et al. 2017)
     threshold:float = 0. # Confidence under which the answer is "I don't know"
     half:bool = False # Keep the weights in 16 bits?
-    notes:dict = field(default_factory=dict) # What the card says besides: attribution, for whom it is, for what it is not
+    notes:dict = field(default_factory=dict) # What the card says besides: for whom it is, for what it is not
 
-_starter_notes = dict(
-    meant_for=['trying out what a model makes of fingerspelled letters, in pictures that show one hand', 'beginning your own training: its joint network is what `weights="auto"` gives a reader'],
-    not_for=['anything that somebody depends on: talking to people, tests, emergencies', 'judging how well a person signs',
-        'words and sentences of American Sign Language, of which fingerspelling is a small part', 'J and Z in a still: they are movements'],
-    attribution=['the hand landmark network of MediaPipe, by Google: Apache-2.0', 'Massey University gesture set by Barczak and others: CC0',
-        'Sign Language Digits Dataset by Arda Mavi and Zeynep Dikle: Apache-2.0', 'photographs of A to Z by Tamim Rahman: MIT',
-        'ASLAlphabets by keptsecret: Apache-2.0', 'rendered hands by asl_fastai.synth: CC0'])
+_notes = dict(meant_for=['trying out what a model makes of fingerspelled letters, in pictures that show one hand'],
+    not_for=['anything that somebody depends on: talking to people, tests, emergencies', 'judging how well a person signs', 'words and sentences of American '
+        'Sign Language, of which fingerspelling is a small part', 'J and Z in a still: they are movements'])
+_stranger_notes = dict(_notes, confidence="temperature and threshold were fitted on eight people who were each left out, not on this training's data")
+_starter_notes = dict(_notes, meant_for=[*_notes['meant_for'], 'beginning your own training: its joint network is what `weights="auto"` gives a reader'])
 
-recipes = dict(stranger=Recipe(('asl_alphabet', 'massey', 'asl_hg', 'asl_digits'), arch='reader(still=3)', negatives=4000, resting=5, temperature=.76, threshold=.88),
+recipes = dict(stranger=Recipe(('asl_alphabet', 'massey', 'asl_hg', 'asl_digits'), arch='reader(still=3)', negatives=4000, resting=5, temperature=.76, threshold=.88, notes=_stranger_notes),
     starter=Recipe(('massey', 'asl_digits'), nobody=3., half=True, temperature=.74, threshold=.87, notes=_starter_notes)) # What `find_recipe` knows
 
 # %% ../nbs/08b_recipes.ipynb #14ea1bfc
@@ -117,8 +115,30 @@ def recipe_dls(
     shares = {**{o: recipe.share for o in made[:1] if recipe.rendered}, **{o: coarse_share for o in found if Path(o).is_file()}}
     dls = source_dls(found+made, per_epoch=recipe.per_epoch, seed=seed, root=root, shares=shares, often=dict(nothing=recipe.nobody),
         size=recipe.size, opened=recipe.opened, batch_tfms=recipe_tfms(recipe, found if rooms is None else rooms, seed), **kwargs)
-    dls.split = 'held back: a part of every set'
+    dls.split,dls.sources = 'held back: a part of every set',found
     return dls
+
+# %% ../nbs/08b_recipes.ipynb #5462b9be
+_thanks = {o.name: f'{o.citation}: {o.licence}' for o in DATASETS.values()} | dict(massey='Massey University gesture set by Barczak and others: CC0',
+    p7='photographs of A to Z by Tamim Rahman: MIT', p8='ASLAlphabets by keptsecret, https://github.com/keptsecret/ASLAlphabets: Apache-2.0',
+    **dict.fromkeys(('asl_digits', 'sign_language_digits'), 'Sign Language Digits Dataset by Arda Mavi and Zeynep Dikle: '
+        "Apache-2.0 from the authors' repository, CC BY-SA 4.0 from Kaggle"))
+
+def _thanks_for(source):
+    path,name = Path(source).absolute(),Path(source).name
+    kept = [o.name for o in DATASETS.values() if any(path.is_relative_to(d.absolute()) for d in (data_root()/o.name, kaggle_input/o.slug))]
+    known = next((_thanks[o] for o in (*kept, name.replace('-', '_')) if o in _thanks), None)
+    return known or f'{name}: licence not known; ask its owner before you give the model away'
+
+def recipe_notes(
+    recipe:Recipe, # How a model is made
+    sources:list, # Sets that it learns from, as `find_sources` gives them
+) -> dict: # For `to_bundle`: `attribution`, a line for each thing, and the recipe's own notes
+    "What the card of a model says besides"
+    reader = is_reader(recipe.arch)
+    lines = [*['the hand landmark network of MediaPipe, by Google: Apache-2.0']*reader, *map(_thanks_for, sources),
+        *['rendered hands by asl_fastai.synth: CC0']*(reader or recipe.rendered>0)]
+    return dict(recipe.notes, attribution=[*L(recipe.notes.get('attribution')), *dict.fromkeys(lines)])
 
 # %% ../nbs/08b_recipes.ipynb #8c9aaa5a
 def step_memory(

@@ -286,7 +286,7 @@ def _finish(learn, cfg, found, out, pictures):
     evs = _judge(learn, cfg, out)
     r = _recipe(cfg)
     learn.to_bundle(out/'bundle', scores={k: dict(accuracy=e.accuracy, n=e.n, marks=list(e.marks)) for k,e in evs.items()}, trained_on=_set_names(cfg.data),
-        temperature=r.temperature, threshold=r.threshold, views=r.views, half=r.half, **r.notes)
+        temperature=r.temperature, threshold=r.threshold, views=r.views, half=r.half, **(recipe_notes(r, learn.dls.sources) if cfg.recipe else {}))
     write_report(learn, cfg, found, evs, out, pictures)
     shutil.rmtree(out/'looks', ignore_errors=True)
     return evs

@@ -103,4 +103,5 @@ def test_a_folder_of_sets_is_trained_on_but_for_the_judge(sets, tmp_path, monkey
     assert f'left out, because it may only be judged on: {both/"judge"}' in capsys.readouterr().out
     bundle = load_bundle(tmp_path/'run'/'bundle')
     assert bundle.card['threshold']==small.threshold and len(bundle.vocab)==29
+    assert {'meant_for', 'not_for', 'confidence'} <= set(bundle.card) and 'one: licence not known' in bundle.card['attribution'][0]
     assert not in_process(asl_train, *args, '--resume') and 'complete' in capsys.readouterr().out
