@@ -90,6 +90,14 @@ def test_a_disk_without_room_for_looks_is_said_before_anything_is_rendered(sets,
     assert in_process(asl_train, '--recipe', 'stranger', '--data', sets/'one', '--out', tmp_path/'run')==2
     assert 'takes 7.4 GB' in capsys.readouterr().err and not (tmp_path/'data').exists()
 
+def test_who_is_left_out_of_a_reader_is_no_csv(sets, tmp_path):
+    import numpy as np
+    from asl_fastai.generalise import leave_out
+    from asl_fastai.rows import write_rows
+    shutil.copytree(sets/'one', tmp_path/'both'/'one')
+    write_rows(tmp_path/'both'/'rows'/'letters_train.csv', 'AB', np.zeros((2, 28, 28), np.uint8))
+    with pytest.raises(ValueError, match='not among the sets'): leave_out('stranger', tmp_path/'both', [tmp_path/'both'/'rows'], tmp_path/'run')
+
 def test_a_folder_of_sets_is_trained_on_but_for_the_judge(sets, tmp_path, monkeypatch, capsys):
     from dataclasses import replace
     from asl_fastai.recipes import recipes
