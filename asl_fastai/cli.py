@@ -7,7 +7,7 @@ __all__ = ['Names', 'Required', 'one_sentence', 'asl_datasets', 'asl_doctor', 'a
            'asl_evaluate', 'asl_predict', 'asl_app', 'signs_in', 'asl_render']
 
 # %% ../nbs/12_cli.ipynb #db1ed360
-import csv, functools, sys, time, traceback
+import csv, functools, sys, time, traceback, warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -79,11 +79,19 @@ def _lr(lr):
     try: return lr if lr=='find' else float(lr)
     except ValueError: raise ValueError(f"--lr {lr} should be a number, as 1e-2, or 'find'") from None
 
+# %% ../nbs/12_cli.ipynb #ddac0fab
+def _run_config():
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', '`torch.jit.script` is deprecated', FutureWarning)
+        from asl_fastai.runs import RunConfig
+    return RunConfig
+
+def _chosen(**kwargs): return {k: v for k,v in kwargs.items() if v is not None}
+
 def _config(data, test, parts, classes, lr, weights, group, **kwargs):
-    from asl_fastai.runs import RunConfig
-    if group: kwargs['group'] = group
-    return RunConfig(data=data, test=test or [], parts=_numbers(parts), classes=classes.split(',') if classes else None, lr=_lr(lr),
-        weights=None if weights=='none' else weights, **kwargs)
+    RunConfig = _run_config()
+    return RunConfig(data=data, test=test or [], parts=_numbers(parts), classes=classes.split(',') if classes else None,
+        weights=None if weights=='none' else weights, **_chosen(lr=lr and _lr(lr), group=group or None, **kwargs))
 
 # %% ../nbs/12_cli.ipynb #df6fb7c8
 Names = Annotated[str, dict(nargs='+', opt=True, metavar='NAME|FOLDER|CSV')]
@@ -96,21 +104,21 @@ def asl_train(
     data:Names=None, # Sets, folders of pictures or of sets, or CSV files of letters, to train on; a recipe knows where to begin
     recipe:str=None, # stranger (the best for people never seen) or starter (small, free to give away): fixes everything but data, test, weights, bs, seed and fast
     test:Names=None, # Sets, folders, or CSV files, to judge on afterwards
-    split:str='auto', # auto (signer, else frames, else random), random, block, group, alike, fractions or counts
+    split:str=None, # auto (signer, else frames, else random), random, block, group, alike, fractions or counts (default: auto)
     parts:str=None, # 0.7,0.2,0.1 (fractions) or 2000,750,rest (pictures a class)
     group:str=None, # Regular expression that finds the signer in a name or path, for --split group
     classes:str=None, # Some classes only, as A,B,C
-    fraction:float=1., # Share of each class's pictures to use
-    epochs:int=4, # Epochs; 0: only look at the split. Pretrained networks get a frozen one before them
-    lr:str='1e-2', # Learning rate, or find
+    fraction:float=None, # Share of each class's pictures to use (default: 1)
+    epochs:int=None, # Epochs; 0: only look at the split, also of a recipe. Pretrained networks get a frozen one before them (default: 4)
+    lr:str=None, # Learning rate, or find (default: 1e-2)
     bs:int=64, # Pictures a batch
-    size:int=128, # Side of the pictures in pixels
+    size:int=None, # Side of the pictures in pixels (default: 128)
     seed:int=42, # Of everything random
-    arch:str='resnet18', # Any network of torchvision or timm, or of ours: dexnet1, dexnet2, alexnet_bn, 'small(depth=3)', reader
-    weights:str='auto', # auto, imagenet, none, or a file (.pth, .pth.xz, .safetensors)
+    arch:str=None, # Any network of torchvision or timm, or of ours: dexnet1, dexnet2, alexnet_bn, 'small(depth=3)', reader (default: resnet18)
+    weights:str='auto', # auto, imagenet, none, or a file (.pth, .pth.xz, .safetensors; for a reader hand_landmark_full.tflite, or mediapipe's .whl)
     fast:str='auto', # What this machine does fastest: auto, plain (fastai as it comes), store, bf16, compile or gpu
-    opt:str='adam', # Optimiser: adam, sgd or rmsprop
-    augment:float=0., # How much pictures are turned, moved, zoomed, bent and lit, from 0 to 1
+    opt:str=None, # Optimiser: adam, sgd or rmsprop (default: adam)
+    augment:float=None, # How much pictures are turned, moved, zoomed, bent and lit, from 0 to 1 (default: 0)
     freeze_bn:bool=False, # In the frozen epoch, keep batch norm still: about a third of the work
     progressive:bool=False, # Begin with small pictures
     resume:bool=False, # Go on after the last finished epoch of the run in --out
@@ -118,10 +126,10 @@ def asl_train(
 ):
     "Fine-tunes a network on pictures of signs, judges it, and leaves everything about it in one folder"
     if not (data or recipe): raise ValueError('There is nothing to train on: name sets or folders with --data, or a --recipe')
-    cfg = _config(data or [], test, parts, classes, lr, weights, group, split=split, fraction=fraction, epochs=epochs, bs=bs, size=size, seed=seed, arch=arch,
-        fast=fast, opt=opt, augment=augment, freeze_bn=freeze_bn, progressive=progressive)
+    fixed = dict(split=split, fraction=fraction, epochs=epochs, size=size, arch=arch, opt=opt, augment=augment)
+    cfg = _config(data or [], test, parts, classes, lr, weights, group, bs=bs, seed=seed, fast=fast, freeze_bn=freeze_bn, progressive=progressive, **fixed)
     from asl_fastai.runs import follow_recipe, train_run, headline
-    if recipe: cfg = follow_recipe(cfg, recipe)
+    if recipe: cfg = follow_recipe(cfg, recipe, [*_chosen(lr=lr, group=group, **fixed)])
     if evs := train_run(cfg, out, resume=resume): print(headline(evs))
 
 # %% ../nbs/12_cli.ipynb #fc2e340f
@@ -177,7 +185,7 @@ def next_run(
 def asl_run(
     data:Names=None, # Sets, folders of pictures, or CSV files of letters, to train on (default: sample, rendered hands)
     test:Names=None, # Sets, or folders, to judge on, besides those that the data brings
-    weights:str='auto', # auto, imagenet, none, or a file (.pth, .pth.xz, .safetensors)
+    weights:str='auto', # auto, imagenet, none, or a file (.pth, .pth.xz, .safetensors; for a reader hand_landmark_full.tflite, or mediapipe's .whl)
     split:str='auto', # auto (signer, else frames, else random), random, block, group or alike
     epochs:int=4, # Epochs, after a frozen one when the network is pretrained
     lr:str='find', # Learning rate, or find
@@ -205,6 +213,14 @@ def _label_func(kind):
     if kind not in funcs: raise ValueError(f'--label {kind} should be auto, folder or name')
     return funcs[kind]
 
+def _trust(ev, figures):
+    "How far a model's confidence can be trusted, in a line"
+    from asl_fastai.scores import percent
+    said = [f'ECE {percent(ev.ece)}']
+    if figures: said.append(f'{percent(figures["answered"])} answered, at a confidence of {figures["threshold"]:.2f} and more')
+    if figures.get('answered'): said.append(f'{percent(figures["right_of_answered"])} of those right')
+    return '; '.join(said)
+
 @call_parse
 @one_sentence
 def asl_evaluate(
@@ -218,14 +234,17 @@ def asl_evaluate(
 ):
     "How well a model does on a folder of pictures, with intervals, per class, and what it was unsure of"
     from asl_fastai.bundle import Predictor
+    from asl_fastai.confidence import threshold_figures
     from asl_fastai.evaluate import evaluate
     from asl_fastai.sets import find_set, judged_part
     for o in (json, html): o and _writable(o)
     folder = judged_part(find_set(images))
-    ev = evaluate(Predictor(model, 'fp32'), folder, label_func=_label_func(label), name=Path(images).name)
-    if json: write_json(json, ev.to_dict())
+    predictor = Predictor(model, 'fp32')
+    ev = evaluate(predictor, folder, label_func=_label_func(label), name=Path(images).name)
+    figures = threshold_figures(ev, predictor.card['threshold'])
+    if json: write_json(json, ev.to_dict()|figures)
     if html: ev.to_html(html, pictures=not no_pictures)
-    print(ev)
+    print(f'{ev}\n{_trust(ev, figures)}')
 
 # %% ../nbs/12_cli.ipynb #4cc16677
 def _labeller(engine, predictor):

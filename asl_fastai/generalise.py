@@ -23,7 +23,7 @@ from .runs import *
 # %% ../nbs/09c_generalise.ipynb #11c45f96
 def _fold(recipe, data, held, weights, seed, out, judged=()):
     "Config and untrained learner for all sets but some; hands are laid before no room out of those or of what is `judged`"
-    found,held = find_sources(data),L(held).map(Path)
+    found,held = find_sources(data, rows=not is_reader(find_recipe(recipe).arch)),L(held).map(Path)
     if odd := [o for o in held if o not in found]: raise ValueError(f'{odd[0]} is not among the sets to learn from, so it cannot be left out')
     if len(held)==len(found): raise ValueError('Every set would be left out: leave some to learn from')
     cfg = follow_recipe(RunConfig(data=[str(o) for o in found if o not in held], weights=weights, seed=seed), recipe)

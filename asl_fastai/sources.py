@@ -14,35 +14,70 @@ from .batches import *
 from .store import store_of
 
 # %% ../nbs/04a_sources.ipynb #6a4b92c3
-def _signs(folder):
-    "Names of the folders with pictures in the training part, and those of them that are signs"
-    part = training_part(folder)
-    if part.is_file(): return ['csv'],['csv']
-    names = [o.name for o in part.iterdir() if o.is_dir() and not o.name.startswith('.')]
-    return names,[o for o in names if class_of(o)]
+def _below(folder): return sorted(o for o in folder.iterdir() if o.is_dir() and not o.name.startswith(('.', '__MACOSX')))
+
+def _first(folder):
+    "The first picture of a folder, its own before those of the folders in it; None when there is none"
+    try: return next(walk_pictures(folder))
+    except ValueError: return
 
 def _is_set(folder):
-    names,signs = _signs(folder)
-    if len(signs)>1 and len(signs)<len(names)<2*len(signs):
-        raise ValueError(f'{folder} has a folder {next(o for o in names if o not in signs)!r}, which is no sign: rename it, or move it away')
-    return len(signs)>1 and len(signs)==len(names) or names==['csv']
+    part = training_part(folder)
+    if part.is_file(): return True
+    shown = {o.name: o for o in _below(part) if _first(o)}
+    odd = [k for k,o in shown.items() if not (class_of(k) and _first(o).parent==o)]
+    if len(shown)-len(odd)<2: return False
+    if odd: raise ValueError(f'{folder} has a folder {odd[0]!r}, which is no sign: rename it, or move it away')
+    return True
 
 # %% ../nbs/04a_sources.ipynb #b650e3f5
+def _readable(folder):
+    "Can `labeller` tell what all pictures show?"
+    try: return labeller(picture_files(training_part(folder))) is label_of
+    except ValueError: return False
+
 def _sets_in(folder, depth=3):
-    if is_for_judging(folder): return print(f'left out, because it may only be judged on: {folder}') or []
-    if _is_set(folder): return [folder]
-    return [s for o in sorted(folder.iterdir()) if o.is_dir() and not o.name.startswith('.') and depth for s in _sets_in(o, depth-1)]
+    "The sets in a folder, also those that nothing is learned from"
+    if is_for_judging(folder) or _is_set(folder): return [folder]
+    found = {o: _sets_in(o, depth-1) for o in _below(folder)} if depth else {}
+    for o in (o for o,f in found.items() if any(found.values()) and not f and _first(o)):
+        print(f'left out, its folders are {"fewer than two signs, name it to learn from it" if _readable(o) else "no signs"}: {o}')
+    return sum(found.values(), [])
+
+# %% ../nbs/04a_sources.ipynb #fb0416fc
+def _unfit(name, rows):
+    "Why nothing is learned from a set, or a name; None when nothing speaks against it"
+    path,known = Path(name),next((o for o in DATASETS.values() if Path(name).name in (o.name, o.slug)), None)
+    if known and known.role=='test' or path.exists() and is_for_judging(path): return 'may only be judged on'
+    csv = training_part(path).is_file() if path.exists() else known and '.csv' in known.layout
+    if csv and not rows: return "holds letters too small to find a hand's joints in"
+
+def _find(name, root, rows):
+    "As `find_set`, but not for a set that nothing is learned from"
+    if not (why := _unfit(name, rows) or _unfit(at := find_set(name, root), rows)): return Path(at)
+    raise ValueError(f'{name} {why}: leave it out of the training data')
+
+# %% ../nbs/04a_sources.ipynb #76e2460a
+def _expected(folder):
+    "What a folder without sets should hold, and what it does hold"
+    odd = _first(folder) and next((o.parent.name for o in walk_pictures(folder) if not class_of(o.parent.name)), None)
+    return 'a folder for each sign was expected, as A/1.jpg, and ' + (f'{odd!r} is none' if odd else 'there are no pictures in it')
 
 def find_sources(
     data, # Names of sets, folders of one set, or folders of sets
     root:Path|None=None, # Where data sets live; None: see `data_root`
+    rows:bool=True, # Take CSV files of letters too?
 ) -> list: # Folders and CSV files, a set each
-    "The sets in some folders. `ValueError` when there is none, when one has other classes than signs, or when one for judging is named"
-    given = [find_set(o, root) for o in L(data)]
-    if judged := [o for o in given if is_for_judging(o)]: raise ValueError(f'{judged[0]} may only be judged on: leave it out of the training data')
-    found = [_sets_in(Path(o)) if Path(o).is_dir() else [Path(o)] for o in given]
-    if empty := [o for o,f in zip(given, found) if not f]: raise ValueError(f'{empty[0]} holds no set of pictures: a folder for each sign was expected, as A/1.jpg')
-    return list(dict.fromkeys(s for f in found for s in f))
+    "The sets in some folders. `ValueError` when there is none, when one has other classes than signs, or when one is named that nothing is learned from"
+    given = [_find(o, root, rows) for o in L(data)]
+    found = [(_sets_in(o) or [o]*_readable(o)) if o.is_dir() else [o] for o in given]
+    if empty := [o for o,f in zip(given, found) if not f]: raise ValueError(f'{empty[0]} holds no set of pictures: {_expected(empty[0])}')
+    why = {o: _unfit(o, rows) for f in found for o in f}
+    if none := [(o, f[0]) for o,f in zip(given, found) if all(why[s] for s in f)]:
+        raise ValueError('{} holds no set to learn from: {} {}'.format(*none[0], why[none[0][1]]))
+    for o,s in why.items(): s and print(f'left out, because it {s}: {o}')
+    learn = [o for o,s in why.items() if not s]
+    return [o for i,o in enumerate(learn) if o.resolve() not in [p.resolve() for p in learn[:i]]]
 
 # %% ../nbs/04a_sources.ipynb #984ae280
 _same = {**digit_letters, **{v: k for k,v in digit_letters.items()}}

@@ -70,7 +70,7 @@ def test_evaluate_writes_the_contract(tiny, some, tmp_path):
     assert len(ev['interval'])==2 and ev['interval'][0] <= ev['accuracy'] <= ev['interval'][1]
     assert [c for c,_ in ev['coverage']]==[round(.05*i, 2) for i in range(1, 21)]
     assert sum(k for k,_ in ev['per_class'].values())==round(ev['accuracy']*ev['n'])
-    assert ev['seen'] is False and ev['n_seen']==0
+    assert ev['seen'] is False and ev['n_seen']==0 and 'threshold' not in ev
     page = (tmp_path/'e.html').read_text()
     assert '<img' in page and 'src="http' not in page and 'people' in page
 

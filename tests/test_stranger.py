@@ -34,8 +34,10 @@ def test_the_starter_is_small_and_whole():
 def test_it_answers_when_no_model_is_named(some, tmp_path):
     r = asl('asl_predict', next((some/'B').iterdir()))
     assert len(r.stdout.splitlines())==2
-    asl('asl_evaluate', '--images', some, '--json', tmp_path/'some.json')
-    assert json.loads((tmp_path/'some.json').read_text())['n'] > 0
+    said = asl('asl_evaluate', '--images', some, '--json', tmp_path/'some.json').stdout
+    ev = json.loads((tmp_path/'some.json').read_text())
+    assert ev['n'] > 0 and ev['threshold']==load_bundle('starter').card['threshold']
+    for o in ('answered', 'right_of_answered', 'ece'): assert f'{100*ev[o]:.1f} %' in said.splitlines()[-1]
 
 def test_nothing_becomes_a_letter_where_nobody_signs(starter):
     probs = starter.probs(list(negatives(300, 128, seed=99)[0]))
@@ -53,17 +55,48 @@ def test_the_card_tells_what_the_starter_does(starter, photos, name):
     assert ev.interval[0] <= starter.card['scores'][name]['accuracy'] <= ev.interval[1] and not ev.n_seen
 
 @pytest.mark.parametrize('args,sentence', [
-    (['--recipe', 'best'], 'There is no recipe'), (['--recipe', 'starter', '--lr', '1e-3'], 'fixes lr'), ([], 'nothing to train on'),
+    (['--recipe', 'best'], 'There is no recipe'), (['--recipe', 'starter', '--lr', '1e-3'], 'fixes lr'), (['--recipe', 'stranger', '--size', '128'], 'fixes size'), ([], 'nothing to train on'),
     (['--recipe', 'starter', '--data', 'judge'], 'may only be judged on'), (['--recipe', 'starter', '--data', 'empty'], 'holds no set'),
-    (['--recipe', 'starter', '--data', 'odd'], "'Vee', which is no sign"), (['--recipe', 'starter', '--data', 'one', '--weights', 'nowhere.pth'], 'no weights file')])
+    (['--recipe', 'starter', '--data', 'odd'], "'Vee', which is no sign"), (['--recipe', 'starter', '--data', 'one', '--weights', 'nowhere.pth'], 'no weights file'),
+    (['--recipe', 'stranger', '--data', 'one', '--weights', 'none'], 'from scratch'), (['--recipe', 'stranger', '--data', 'one', '--weights', 'imagenet'], 'Nobody offers'),
+    (['--recipe', 'stranger', '--data', 'one', '--weights', 'net.pth'], 'do not fit'), (['--recipe', 'stranger', '--data', 'one', '--bs', '1000000'], 'choose bs='),
+    (['--recipe', 'stranger', '--data', 'asl_alphabet_test'], 'may only be judged on'), (['--recipe', 'stranger', '--data', 'sign_mnist'], 'too small to find')])
 def test_what_a_recipe_cannot_do_is_one_sentence(sets, tmp_path, capsys, monkeypatch, args, sentence):
-    monkeypatch.setenv('ASL_DATA', str(sets.parent/'data'))
+    import torch
+    monkeypatch.setenv('ASL_DATA', str(tmp_path/'data'))
     (sets/'empty').mkdir(exist_ok=True)
-    if not (sets/'odd').exists(): shutil.copytree(sets/'one', sets/'odd').joinpath('Vee').mkdir()
-    named = [sets/o if o in ('judge', 'empty', 'odd', 'one') else o for o in args]
+    torch.save(torch.nn.Linear(2, 2).state_dict(), sets/'net.pth')
+    if not (sets/'odd').exists(): shutil.copytree(sets/'one'/'V', shutil.copytree(sets/'one', sets/'odd')/'Vee')
+    named = [sets/o if o in ('judge', 'empty', 'odd', 'one', 'net.pth') else o for o in args]
     assert in_process(asl_train, '--out', tmp_path/'run', *named)==2
     assert sentence in capsys.readouterr().err.strip().splitlines()[-1]
-    assert not (tmp_path/'run').exists()
+    assert not (tmp_path/'run').exists() and not (tmp_path/'data').exists(), 'something was begun or rendered'
+
+def test_a_recipe_may_look_at_the_split_only(sets, tmp_path, monkeypatch, capsys):
+    from dataclasses import replace
+    from asl_fastai.recipes import recipes
+    monkeypatch.setenv('ASL_DATA', str(tmp_path/'data'))
+    monkeypatch.setitem(recipes, 'stranger', replace(recipes['stranger'], size=32, rendered=0, negatives=0, bank=0))
+    assert not in_process(asl_train, '--recipe', 'stranger', '--data', sets/'one', '--epochs', '0', '--out', tmp_path/'run')
+    assert 'leak: ' in capsys.readouterr().out and not (tmp_path/'run').exists()
+
+def test_nothing_is_printed_before_the_sentence(tmp_path):
+    r = asl('asl_train', '--recipe', 'best', '--out', tmp_path/'run', check=False)
+    assert r.stderr.splitlines()==['asl_train: There is no recipe \'best\': choose stranger or starter']
+
+def test_a_disk_without_room_for_looks_is_said_before_anything_is_rendered(sets, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv('ASL_DATA', str(tmp_path/'data'))
+    monkeypatch.setattr(shutil, 'disk_usage', lambda o: shutil._ntuple_diskusage(2*10**9, 10**9, 10**9))
+    assert in_process(asl_train, '--recipe', 'stranger', '--data', sets/'one', '--out', tmp_path/'run')==2
+    assert 'takes 7.4 GB' in capsys.readouterr().err and not (tmp_path/'data').exists()
+
+def test_who_is_left_out_of_a_reader_is_no_csv(sets, tmp_path):
+    import numpy as np
+    from asl_fastai.generalise import leave_out
+    from asl_fastai.rows import write_rows
+    shutil.copytree(sets/'one', tmp_path/'both'/'one')
+    write_rows(tmp_path/'both'/'rows'/'letters_train.csv', 'AB', np.zeros((2, 28, 28), np.uint8))
+    with pytest.raises(ValueError, match='not among the sets'): leave_out('stranger', tmp_path/'both', [tmp_path/'both'/'rows'], tmp_path/'run')
 
 def test_a_folder_of_sets_is_trained_on_but_for_the_judge(sets, tmp_path, monkeypatch, capsys):
     from dataclasses import replace
@@ -78,4 +111,5 @@ def test_a_folder_of_sets_is_trained_on_but_for_the_judge(sets, tmp_path, monkey
     assert f'left out, because it may only be judged on: {both/"judge"}' in capsys.readouterr().out
     bundle = load_bundle(tmp_path/'run'/'bundle')
     assert bundle.card['threshold']==small.threshold and len(bundle.vocab)==29
+    assert {'meant_for', 'not_for', 'confidence'} <= set(bundle.card) and 'one: licence not known' in bundle.card['attribution'][0]
     assert not in_process(asl_train, *args, '--resume') and 'complete' in capsys.readouterr().out
