@@ -139,7 +139,8 @@ def card_text(
     rows = [f"| {k} | {100*v['accuracy']:.1f} % | {v['n']:,} | {'; '.join(v.get('marks', []))} |" for k,v in card['scores'].items()]
     table = ['', '## How well it does', '', '| judged on | right | pictures | beware |', '| --- | --- | --- | --- |', *rows] if rows else []
     sure = ['', '## How sure it is', '', f"Temperature {card['temperature']:.2f}; " + (f"below a confidence of {card['threshold']:.2f} the answer is \"I don't know\"."
-        if card['threshold'] else 'it names no confidence below which it does not know.')]
+        if card['threshold'] else 'it names no confidence below which it does not know.')
+        + (f" Its {card['confidence']}." if 'confidence' in card else '')]
     return '\n'.join([*head, *said, *table, *sure, *_precisions(card)])+'\n'
 
 Bundle._repr_markdown_ = lambda self: card_text(self.card)
