@@ -1,6 +1,6 @@
 """What the batch transforms for hands cost beside a training step of a reader, in which a picture is changed, looked at, and learned from once
 
-python benchmarks/augment.py [STILL] [REPEATS]     milliseconds a picture of 200x200; `share` is that of the whole step, transforms included"""
+python benchmarks/augment.py [STILL] [REPEATS]     milliseconds a picture of 200x200; `share` is that of the whole step, transforms included; `Flip` is all that moves pixels, in one"""
 import sys
 
 from _bench import in_turn, peak_mb, say, seconds
@@ -13,8 +13,8 @@ def changing(x):
     "The transforms by name, each as a function that changes pictures, and all of them"
     from asl_fastai.augment import empty_rooms, hand_tfms
     from fastai.vision.all import compose_tfms
-    tfms = hand_tfms(empty_rooms(32, x.shape[-1]))
-    return {type(t).__name__: lambda t=t: t(x.clone(), split_idx=0) for t in tfms} | {'all transforms': lambda: compose_tfms(x.clone(), tfms, split_idx=0)}
+    tfms,lone = hand_tfms(empty_rooms(32, x.shape[-1])),x.contiguous() # As they reach all but the first
+    return {type(t).__name__: lambda t=t: t(lone.clone(), split_idx=0) for t in tfms} | {'all transforms': lambda: compose_tfms(x.clone(), tfms, split_idx=0)}
 
 if __name__=='__main__':
     still, repeats = (int(o) for o in [*sys.argv[1:], *('3', '5')[len(sys.argv)-1:]])

@@ -206,7 +206,7 @@ def ingredients():
         found = looked(replace(heads, bank=n, epochs=1), work/f'rooms-{n}')
         for held in folds: ask(f'{n} rooms', held, *found, plain)
 
-ways = {'one look': {}, 'one look, hands not mirrored': dict(mirror=False), "one look, fastai's augmentation alone": dict(bank=0)}
+ways = {'one look': {}, 'one look, hands not mirrored': dict(mirror=False)}
 
 def augmentation():
     "What a head alone learns from looks that were augmented in several ways, one look at each picture drawn"
