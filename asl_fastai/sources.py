@@ -24,8 +24,8 @@ def _first(folder):
 def _is_set(folder):
     part = training_part(folder)
     if part.is_file(): return True
-    shown = {o.name: o for o in _below(part) if _first(o)}
-    odd = [k for k,o in shown.items() if not (class_of(k) and _first(o).parent==o)]
+    shown = {o: f for o in _below(part) if (f := _first(o))}
+    odd = [o.name for o,f in shown.items() if not (class_of(o.name) and f.parent==o)]
     if len(shown)-len(odd)<2: return False
     if odd: raise ValueError(f'{folder} has a folder {odd[0]!r}, which is no sign: rename it, or move it away')
     return True

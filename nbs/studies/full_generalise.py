@@ -61,10 +61,10 @@ def unsigned():
     "Rendered pictures in which nobody signs, drawn once for all who are judged"
     return negatives(4000, 128, seed=99)[0]
 
-def looked_at_judges(evs, recipe, what='the recipe as it is'):
+def looked_at_judges(evs, recipe):
     "Writes down that the judges were looked at, and what was seen"
     if not all(o.name in evs for o in judges): return
-    row = dict(date=time.strftime('%Y-%m-%d'), model=recipe, commit=begun, what=what, **{o.name: round(evs[o.name].accuracy, 4) for o in judges})
+    row = dict(date=time.strftime('%Y-%m-%d'), model=recipe, commit=begun, what='the recipe as it is', **{o.name: round(evs[o.name].accuracy, 4) for o in judges})
     pd.DataFrame([row]).to_csv(here/'results'/'looks_at_judges.csv', mode='a', header=False, index=False)
 
 def judge(file, run, recipe, model, sets, known=(), trained=0.):
