@@ -594,6 +594,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'asl_fastai.reader.HandReader.forward': ('reader.html#handreader.forward', 'asl_fastai/reader.py'),
                                    'asl_fastai.reader.HandReader.look': ('reader.html#handreader.look', 'asl_fastai/reader.py'),
                                    'asl_fastai.reader.HandReader.second': ('reader.html#handreader.second', 'asl_fastai/reader.py'),
+                                   'asl_fastai.reader.HandReader.surest': ('reader.html#handreader.surest', 'asl_fastai/reader.py'),
                                    'asl_fastai.reader.Reading': ('reader.html#reading', 'asl_fastai/reader.py'),
                                    'asl_fastai.reader.Reading.__init__': ('reader.html#reading.__init__', 'asl_fastai/reader.py'),
                                    'asl_fastai.reader.Reading.forward': ('reader.html#reading.forward', 'asl_fastai/reader.py'),

@@ -86,6 +86,8 @@ def unless_seen(
 class HandReader(nn.Module):
     "From pictures (n, 3, size, size) in [0, 1] to scores (n, n_out): finds the hand, looks again, and reads"
     side = joint_side # Of what it reads, whatever the pictures' own, in pixels
+    near = .7 # Part of a picture's side, around its middle, in which a small hand is sought
+    enough = .9 # How sure of a hand in the whole picture is sure enough
     def __init__(self,
         n_out:int, # Classes
         still:int=6, # Blocks of the joint network that stay as they are, of 15; 12 at most
@@ -102,10 +104,19 @@ class HandReader(nn.Module):
 
     def find(self,
         x:torch.Tensor, # Pictures, (n, 3, size, size) in [0, 1]
-    ) -> torch.Tensor: # (n, 2, 3)
+        part:float=1., # Part of their side, around their middle, that is looked at, in (0, 1]
+    ) -> tuple: # (n, 2, 3), and how sure it is of a hand, (n,) in [0, 1]
         "The square with the hand in each picture"
-        if x.shape[-1]!=joint_side: x = F.interpolate(x, size=(joint_side, joint_side), mode='bilinear', antialias=False)
-        return hand_frame(joints_of(self.joints(x)).at[..., :2])
+        if part<1 or x.shape[-1]!=joint_side: x = cut_square(x, (torch.eye(2, 3, device=x.device)*part).expand(len(x), 2, 3))
+        hand = joints_of(self.joints(x))
+        return hand_frame(hand.at[..., :2])*part,hand.present
+
+    def surest(self,
+        x:torch.Tensor, # Pictures, (n, 3, size, size) in [0, 1]
+    ) -> torch.Tensor: # (n, 2, 3)
+        "The square with the hand in each picture, found in the whole or in its middle"
+        (whole,sure),(middle,surer) = self.find(x),self.find(x, self.near)
+        return torch.where(((sure<self.enough) & (surer>sure))[:, None, None], middle, whole)
 
     def second(self,
         x:torch.Tensor, # Squares with a hand each, (n, 3, 224, 224) in [0, 1]
@@ -117,14 +128,15 @@ class HandReader(nn.Module):
     @torch.no_grad()
     def look(self,
         x:torch.Tensor, # Pictures, (n, 3, size, size) in [0, 1]
+        frame:torch.Tensor|None=None, # Squares in them, (n, 2, 3); None: where a hand is found in the whole picture
     ) -> tuple: # What the still blocks say, flat, and (n, 195)
         "All that `reading` needs to know of each picture"
-        frame = self.find(x)
+        if frame is None: frame,_ = self.find(x)
         a,answers = self.second(cut_square(x, frame))
         return a,shape_of(joints_of(answers), frame)
 
     def forward(self, x):
-        a,shape = self.look(x)
+        a,shape = self.look(x, self.surest(x))
         return unless_seen(self.reading(a, shape), shape[:, -1], self.nothing)
 
 # %% ../nbs/04c_reader.ipynb #f8939f30
