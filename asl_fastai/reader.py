@@ -104,18 +104,19 @@ class HandReader(nn.Module):
 
     def find(self,
         x:torch.Tensor, # Pictures, (n, 3, size, size) in [0, 1]
-        part:float=1., # Part of their side, around their middle, that is looked at, in (0, 1]
-    ) -> tuple: # (n, 2, 3), and how sure it is of a hand, (n,) in [0, 1]
+        *parts:float, # Parts of their side, around their middle, in which it is sought, k numbers in (0, 1]
+    ) -> tuple: # (k, n, 2, 3), and how sure the joint network is of a hand there, (k, n) in [0, 1]
         "The square with the hand in each picture"
-        if part<1 or x.shape[-1]!=joint_side: x = cut_square(x, (torch.eye(2, 3, device=x.device)*part).expand(len(x), 2, 3))
-        hand = joints_of(self.joints(x))
-        return hand_frame(hand.at[..., :2])*part,hand.present
+        of = torch.eye(2, 3, device=x.device)*torch.tensor(parts, device=x.device)[:, None, None]
+        hand = joints_of(self.joints(torch.cat([cut_square(x, o.expand(x.shape[0], 2, 3)) for o in of])))
+        frames = hand_frame(hand.at[..., :2]).unflatten(0, (len(parts), -1))
+        return frames*of[:, None, :1, :1],hand.present.unflatten(0, (len(parts), -1))
 
     def surest(self,
         x:torch.Tensor, # Pictures, (n, 3, size, size) in [0, 1]
     ) -> torch.Tensor: # (n, 2, 3)
         "The square with the hand in each picture, found in the whole or in its middle"
-        (whole,sure),(middle,surer) = self.find(x),self.find(x, self.near)
+        (whole,middle),(sure,surer) = self.find(x, 1, self.near)
         return torch.where(((sure<self.enough) & (surer>sure))[:, None, None], middle, whole)
 
     def second(self,
@@ -131,7 +132,7 @@ class HandReader(nn.Module):
         frame:torch.Tensor|None=None, # Squares in them, (n, 2, 3); None: where a hand is found in the whole picture
     ) -> tuple: # What the still blocks say, flat, and (n, 195)
         "All that `reading` needs to know of each picture"
-        if frame is None: frame,_ = self.find(x)
+        if frame is None: frame = self.find(x, 1)[0][0]
         a,answers = self.second(cut_square(x, frame))
         return a,shape_of(joints_of(answers), frame)
 

@@ -52,7 +52,7 @@ _notes = dict(meant_for=['trying out what a model makes of fingerspelled letters
 _stranger_notes = dict(_notes, confidence="temperature and threshold were fitted on eight people who were each left out, not on this training's data")
 _starter_notes = dict(_notes, meant_for=[*_notes['meant_for'], 'beginning your own training: its joint network is what `weights="auto"` gives a reader'])
 
-recipes = dict(stranger=Recipe(('asl_alphabet', 'massey', 'asl_hg', 'asl_digits'), arch='reader(still=3)', negatives=4000, resting=5, temperature=.74, threshold=.9, notes=_stranger_notes),
+recipes = dict(stranger=Recipe(('asl_alphabet', 'massey', 'asl_hg', 'asl_digits'), arch='reader(still=3)', negatives=4000, resting=5, temperature=.76, threshold=.9, notes=_stranger_notes),
     starter=Recipe(('massey', 'asl_digits'), nobody=3., half=True, temperature=.74, threshold=.87, notes=_starter_notes)) # What `find_recipe` knows
 
 # %% ../nbs/08b_recipes.ipynb #14ea1bfc
