@@ -3,6 +3,7 @@ import shutil, time
 from collections import Counter
 from dataclasses import asdict, replace
 from functools import cache
+from unittest.mock import patch
 
 import numpy as np, pandas as pd, torch
 from asl_fastai.bundle import Predictor
@@ -13,7 +14,7 @@ from asl_fastai.learner import EpochSeed
 from asl_fastai.looks import quickly
 from asl_fastai.machine import write_json
 from asl_fastai.negatives import backgrounds, negatives
-from asl_fastai.reader import Reading
+from asl_fastai.reader import HandReader, Reading
 from asl_fastai.recipes import Recipe, recipe_dls, recipes
 from asl_fastai.runs import RunConfig, follow_recipe, run_learner, train_run
 from asl_fastai.scores import Evaluation
@@ -106,20 +107,31 @@ def alone():
     evs = leave_each_out(recipe, everybody, [[o] for o in people.values()], work/'alone')
     write_json(file, said_of('reader', recipe, 'left out alone', evs, (time.time()-began)/60, [o.name for o in everybody], dict(ece={})))
 
+def compared(file, run, tried, minutes, **choices):
+    "Keeps what `tried`, name to evaluations, read of people who were left out"
+    figures = {name: {k: dict(accuracy=o.accuracy, interval=o.interval, n=o.n) for k,o in evs.items()} for name,evs in tried.items()}
+    means = {name: over_people(name, {k: o.to_dict() for k,o in evs.items()}) for name,evs in tried.items()}
+    write_json(file, facts(study='reader', run=run, figures=figures, mean_over_people=means, data=[o.name for o in everybody], minutes=minutes,
+        choices=choices, source=not_public, command='make studies STUDY=generalise'))
+
 def blocks():
     "How many blocks of the joint network should stay as they are, and how many looks are enough"
     if not (file := to_do('reader', 'blocks')): return
-    began,figures,means = time.time(),{},{}
+    began,tried = time.time(),{}
     for still,epochs,rounds in ((12, 1, 2), (12, 4, 1), (12, 10, 1), (9, 4, 1), (6, 4, 1), (6, 4, 2), (6, 10, 1), (6, 3, 1), (3, 3, 1)):
         recipe = replace(recipes['stranger'], arch=f'reader(still={still})', per_epoch=16384, epochs=epochs, rounds=rounds)
-        evs = leave_each_out(recipe, everybody, folds, out := work/f'blocks-{still}-{epochs}-{rounds}')
         name = f'{still} still, {16384*epochs:,} looks, {rounds} round{"s"*(rounds>1)}'
-        figures[name] = {k: dict(accuracy=o.accuracy, interval=o.interval, n=o.n) for k,o in evs.items()}
-        means[name] = over_people(name, {k: o.to_dict() for k,o in evs.items()})
+        tried[name] = leave_each_out(recipe, everybody, folds, out := work/f'blocks-{still}-{epochs}-{rounds}')
         shutil.rmtree(out)
-    minutes,choices = (time.time()-began)/60/len(figures),dict(lr=recipe.lr, size=recipe.size, seed=42)
-    write_json(file, facts(study='reader', run='blocks', figures=figures, mean_over_people=means, data=[o.name for o in everybody], minutes=minutes,
-        choices=choices, source=not_public, command='make studies STUDY=generalise'))
+    compared(file, 'blocks', tried, (time.time()-began)/60/len(tried), lr=recipe.lr, size=recipe.size, seed=42)
+
+def middle():
+    "In what part of a picture, around its middle, a small hand should be sought: the networks of `left_out`, as they are"
+    if not (file := to_do('reader', 'middle')): return
+    began,tried = time.time(),{}
+    for near in (1., .85, .7, .5):
+        with patch.object(HandReader, 'near', near): tried[f'{near:.0%}'] = leave_each_out('stranger', everybody, folds, work/'left_out')
+    compared(file, 'middle', tried, (time.time()-began)/60/len(tried), enough=HandReader.enough)
 
 def before():
     "Three of the people read from pixels alone, as the recipe was until it knew joints"
@@ -221,6 +233,7 @@ def main():
     "Each result is kept when it is done"
     starter()
     left_out()
+    middle()
     stranger()
     ingredients()
     augmentation()
