@@ -35,8 +35,8 @@ def cut_square(
 ) -> torch.Tensor: # (n, 3, side, side); black where the picture ends
     "Squares cut out of pictures, upright"
     u = (torch.arange(side, device=x.device)+.5)*(2/side)-1
-    grid = torch.stack([u.expand(side, side), u[:, None].expand(side, side), torch.ones(side, side, device=x.device)], -1).view(1, -1, 3)
-    return F.grid_sample(x, (grid@frame.transpose(1, 2)).unflatten(1, (side, side)), align_corners=False)
+    across,down,middle = frame[:, None, None].unbind(-1)
+    return F.grid_sample(x, u[:, None]*across + u[:, None, None]*down + middle, align_corners=False)
 
 # %% ../nbs/04c_reader.ipynb #c4093b86
 def _relative(at):
