@@ -126,10 +126,10 @@ def blocks():
     compared(file, 'blocks', tried, (time.time()-began)/60/len(tried), lr=recipe.lr, size=recipe.size, seed=42)
 
 def middle():
-    "In what part of a picture, around its middle, a small hand should be sought: the networks of `left_out`, as they are"
+    "What it brings to seek hands in the middle of a picture too: the networks of `left_out`, as they are"
     if not (file := to_do('reader', 'middle')): return
     began,tried = time.time(),{}
-    for near in (1., .85, .7, .5):
+    for near in (1., HandReader.near):
         with patch.object(HandReader, 'near', near): tried[f'{near:.0%}'] = leave_each_out('stranger', everybody, folds, work/'left_out')
     compared(file, 'middle', tried, (time.time()-began)/60/len(tried), enough=HandReader.enough)
 
