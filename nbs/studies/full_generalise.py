@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 import numpy as np, pandas as pd, torch
 from asl_fastai.bundle import Predictor
+from asl_fastai.card import load_bundle
 from asl_fastai.confidence import answered, cross_tempered, fit_temperature, letters_shown, reject_threshold, tempered
 from asl_fastai.evaluate import evaluate
 from asl_fastai.generalise import leave_each_out, leave_out, looks_outside
@@ -18,7 +19,7 @@ from asl_fastai.reader import HandReader, Reading
 from asl_fastai.recipes import Recipe, recipe_dls, recipes
 from asl_fastai.runs import RunConfig, follow_recipe, run_learner, train_run
 from asl_fastai.scores import Evaluation
-from asl_fastai.sets import label_of, picture_files
+from asl_fastai.sets import label_of, picture_files, whole_square
 from fastai.vision.all import DataLoaders, Learner, TfmdDL, accuracy, set_seed
 from measuring import begun, facts, here, imagenet, kept, measure, minutes_in, over_people, photos, repo, to_do
 
@@ -133,6 +134,32 @@ def middle():
         with patch.object(HandReader, 'near', near): tried[f'{near:.0%}'] = leave_each_out('stranger', everybody, folds, work/'left_out')
     compared(file, 'middle', tried, (time.time()-began)/60/len(tried), enough=HandReader.enough)
 
+def smaller(file, times, size=200):
+    "A picture in the middle of one that is `times` as wide, which its edges fill, (size, size, 3) uint8: its hand is so much smaller"
+    o = whole_square(file, round(size/times))
+    n = size-len(o)
+    return np.pad(o, ((n//2, n-n//2), (n//2, n-n//2), (0, 0)), mode='edge')
+
+def read_by(model, name, files, pics, vocab):
+    "What a network reads of pictures that were changed, as an evaluation"
+    x = torch.from_numpy(np.stack(pics)).permute(0, 3, 1, 2)
+    with torch.no_grad(): probs = torch.cat([model(o/255).softmax(1) for o in x.split(64)])
+    return Evaluation(name, files, [label_of(o) for o in files], probs.numpy(), vocab)
+
+def small():
+    "The starter on a sixth of the pictures of p1 to p6 whose hands were made smaller, with the search in the middle and without"
+    if not (file := to_do('reader', 'small hands')): return
+    began,tried,b = time.time(),{},load_bundle('starter')
+    reader = HandReader(len(b.vocab), nothing=b.vocab.index('nothing')).eval()
+    reader.load_state_dict({k: torch.from_numpy(np.array(v)) for k,v in b.weights().items()})
+    files = {people[i].name: picture_files(people[i])[::6] for i in range(1, 7)}
+    with quickly(reader):
+        for times in (1, 2, 3):
+            pics = {k: [smaller(o, times) for o in f] for k,f in files.items()}
+            for near in (1., HandReader.near):
+                with patch.object(HandReader, 'near', near): tried[f'{times:g} times, {near:.0%}'] = {k: read_by(reader, k, f, pics[k], b.vocab) for k,f in files.items()}
+    compared(file, 'small hands', tried, (time.time()-began)/60, enough=HandReader.enough)
+
 def before():
     "Three of the people read from pixels alone, as the recipe was until it knew joints"
     run = f'without {", ".join(o.name for o in folds[1])}'
@@ -232,6 +259,7 @@ def augmentation():
 def main():
     "Each result is kept when it is done"
     starter()
+    small()
     left_out()
     middle()
     stranger()
