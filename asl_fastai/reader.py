@@ -107,10 +107,10 @@ class HandReader(nn.Module):
         *parts:float, # Parts of their side, around their middle, in which it is sought, k numbers in (0, 1]
     ) -> tuple: # (k, n, 2, 3), and how sure the joint network is of a hand there, (k, n) in [0, 1]
         "The square with the hand in each picture"
-        of = torch.eye(2, 3, device=x.device)*torch.tensor(parts, device=x.device)[:, None, None]
-        hand = joints_of(self.joints(torch.cat([cut_square(x, o.expand(x.shape[0], 2, 3)) for o in of])))
-        frames = hand_frame(hand.at[..., :2]).unflatten(0, (len(parts), -1))
-        return frames*of[:, None, :1, :1],hand.present.unflatten(0, (len(parts), -1))
+        whole,k = torch.eye(2, 3, device=x.device).expand(x.shape[0], 2, 3),len(parts)
+        hand = joints_of(self.joints(torch.cat([cut_square(x, whole*o) for o in parts])))
+        frames = hand_frame(hand.at[..., :2]).unflatten(0, (k, -1))
+        return torch.stack([f*o for f,o in zip(frames, parts)]),hand.present.unflatten(0, (k, -1))
 
     def surest(self,
         x:torch.Tensor, # Pictures, (n, 3, size, size) in [0, 1]
