@@ -112,6 +112,7 @@ class HandReader(nn.Module):
         frames = hand_frame(hand.at[..., :2]).unflatten(0, (k, -1))
         return torch.stack([f*o for f,o in zip(frames, parts)]),hand.present.unflatten(0, (k, -1))
 
+    @torch.no_grad()
     def surest(self,
         x:torch.Tensor, # Pictures, (n, 3, size, size) in [0, 1]
     ) -> torch.Tensor: # (n, 2, 3)

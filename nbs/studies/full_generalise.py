@@ -108,11 +108,11 @@ def alone():
     evs = leave_each_out(recipe, everybody, [[o] for o in people.values()], work/'alone')
     write_json(file, said_of('reader', recipe, 'left out alone', evs, (time.time()-began)/60, [o.name for o in everybody], dict(ece={})))
 
-def compared(file, run, tried, minutes, **choices):
-    "Keeps what `tried`, name to evaluations, read of people who were left out"
+def compared(file, run, tried, data, minutes, **choices):
+    "Keeps what `tried`, name to evaluations, read of people who were not learned from"
     figures = {name: {k: dict(accuracy=o.accuracy, interval=o.interval, n=o.n) for k,o in evs.items()} for name,evs in tried.items()}
     means = {name: over_people(name, {k: o.to_dict() for k,o in evs.items()}) for name,evs in tried.items()}
-    write_json(file, facts(study='reader', run=run, figures=figures, mean_over_people=means, data=[o.name for o in everybody], minutes=minutes,
+    write_json(file, facts(study='reader', run=run, figures=figures, mean_over_people=means, data=data, minutes=minutes,
         choices=choices, source=not_public, command='make studies STUDY=generalise'))
 
 def blocks():
@@ -124,7 +124,7 @@ def blocks():
         name = f'{still} still, {16384*epochs:,} looks, {rounds} round{"s"*(rounds>1)}'
         tried[name] = leave_each_out(recipe, everybody, folds, out := work/f'blocks-{still}-{epochs}-{rounds}')
         shutil.rmtree(out)
-    compared(file, 'blocks', tried, (time.time()-began)/60/len(tried), lr=recipe.lr, size=recipe.size, seed=42)
+    compared(file, 'blocks', tried, [o.name for o in everybody], (time.time()-began)/60/len(tried), lr=recipe.lr, size=recipe.size, seed=42)
 
 def middle():
     "What it brings to seek hands in the middle of a picture too: the networks of `left_out`, as they are"
@@ -132,7 +132,7 @@ def middle():
     began,tried = time.time(),{}
     for near in (1., HandReader.near):
         with patch.object(HandReader, 'near', near): tried[f'{near:.0%}'] = leave_each_out('stranger', everybody, folds, work/'left_out')
-    compared(file, 'middle', tried, (time.time()-began)/60/len(tried), enough=HandReader.enough)
+    compared(file, 'middle', tried, [o.name for o in everybody], (time.time()-began)/60/len(tried), enough=HandReader.enough)
 
 def smaller(file, times, size=200):
     "A picture in the middle of one that is `times` as wide, which its edges fill, (size, size, 3) uint8: its hand is so much smaller"
@@ -158,7 +158,7 @@ def small():
             pics = {k: [smaller(o, times) for o in f] for k,f in files.items()}
             for near in (1., HandReader.near):
                 with patch.object(HandReader, 'near', near): tried[f'{times:g} times, {near:.0%}'] = {k: read_by(reader, k, f, pics[k], b.vocab) for k,f in files.items()}
-    compared(file, 'small hands', tried, (time.time()-began)/60, enough=HandReader.enough)
+    compared(file, 'small hands', tried, b.card['trained_on'], (time.time()-began)/60, enough=HandReader.enough)
 
 def before():
     "Three of the people read from pixels alone, as the recipe was until it knew joints"
