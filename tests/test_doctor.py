@@ -1,14 +1,11 @@
 "The doctor on real photographs: what it says of them, and that near-duplicates are what its notebook says they are"
 import json, os, pytest, sys, numpy as np
-from pathlib import Path
 from subprocess import run
 
-photos = Path(__file__).parents[2]/'shared/data'
-pytestmark = pytest.mark.skipif(not photos.is_dir(), reason='the real photographs are not here')
 sets = ['asl-alphabet', 'massey', 'sign-language-digits', *(f'people/{o}' for o in ('p1','p2','p3','p4','p5','p6','p7','p8','judge1','judge2'))]
 
 @pytest.mark.parametrize('name', sets)
-def test_real_sets_have_no_errors(name):
+def test_real_sets_have_no_errors(photos, name):
     "A photograph set that people train on has remarks at most, and every file in it is counted"
     from asl_fastai.doctor import examine
     from asl_fastai.sets import picture_files
@@ -18,7 +15,7 @@ def test_real_sets_have_no_errors(name):
     assert json.loads(r.to_json())['status']==0
 
 @pytest.fixture(scope='module')
-def clips():
+def clips(photos):
     "Signatures, labels and frame numbers of the alphabet's photographs"
     from asl_fastai.doctor import signatures
     from asl_fastai.sets import frame_of, label_of, picture_files
@@ -43,14 +40,14 @@ def test_block_split_hardly_leaks(clips, first):
     n = clips[2]
     assert share(clips, (n>=first)&(n<first+600), (n<first-50)|(n>=first+650)) < .1
 
-def test_other_people_are_not_near(clips):
+def test_other_people_are_not_near(photos, clips):
     "No frame of the alphabet has a near-duplicate among other people's photographs, whatever the sign"
     from asl_fastai.doctor import near_duplicate, nearest, signatures
     from asl_fastai.sets import picture_files
     others = signatures([o for p in ('p2','p8') for o in picture_files(photos/'people'/p)], progress=False)
     assert nearest(clips[0], others)[1].min() > 1.5*near_duplicate
 
-def test_no_torch():
+def test_no_torch(photos):
     "Examining a folder loads neither torch nor fastai"
     code = f"import sys; from asl_fastai.doctor import examine; examine({str(photos/'people/p1')!r}); assert not {{'torch','fastai'}} & set(sys.modules)"
     assert run([sys.executable, '-c', code], env={**os.environ, 'OMP_NUM_THREADS': '1'}).returncode==0
