@@ -131,5 +131,7 @@ def halve(
     from safetensors.numpy import save
     bundle = load_bundle(path)
     weights = save({k: v.astype(np.float16) if v.dtype==np.float32 else v for k,v in bundle.weights().items()})
-    graph = graph_files['fp32']
-    return add_to_bundle(bundle, {'weights.safetensors': weights, graph: _halved((bundle.path/graph).read_bytes(), _places(weights), 'weights.safetensors')})
+    graph = _halved((bundle.path/graph_files['fp32']).read_bytes(), _places(weights), 'weights.safetensors')
+    now = dict(bytes=len(graph)+len(weights))
+    variants = {k: v|now if 'bytes' in v and k!='int8' else v for k,v in bundle.card.get('variants', {}).items()}
+    return add_to_bundle(bundle, {'weights.safetensors': weights, graph_files['fp32']: graph}, variants=variants)
