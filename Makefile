@@ -45,7 +45,7 @@ bench: setup
 	@$(BIN)/python benchmarks/input.py 128 1
 	@$(BIN)/python benchmarks/train.py --repeats 1 --steps 6 --ways auto
 	@$(BIN)/python benchmarks/predict.py --size 128 --repeats 1 --calls 30 --pictures 1000 --folder resnet18:128:int8
-	@$(BIN)/python benchmarks/growth.py 500 2000
+	@$(BIN)/python benchmarks/growth.py --repeats 1 500 2000
 
 readme: setup
 	@$(BIN)/python tests/fresh.py --readme

@@ -1,14 +1,15 @@
 """Does cost grow in proportion? A store, a training epoch, the doctor and prediction, for ever more pictures
 
-python benchmarks/growth.py [COUNT ...]     1,000 and 4,000 pictures unless told; 1000 10000 100000 takes about half an hour on two cores
+python benchmarks/growth.py [--repeats 3] [COUNT ...]     1,000 and 4,000 pictures unless told; 1000 10000 100000 takes about half an hour on two cores
 
 The pictures are the rendered sample's, as hard links, as often as needed. Each figure comes from a process of its own. Memory without the pages of
 files (`anonymous_mb`) hardly grows: by names and labels, a few kB a picture in training; the store's array itself belongs to the disk."""
-import contextlib, json, os, shutil, sys, tempfile
+import argparse, contextlib, json, os, sys, tempfile
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from _bench import anonymous_mb, fresh, peak_mb, say, seconds
+from _bench import anonymous_mb, fresh, in_turn, peak_mb, say, seconds
 
 def linked(folder, n):
     "A set of `n` pictures in `folder`, hard links to the sample's"
@@ -24,7 +25,7 @@ def linked(folder, n):
 def store(folder, model):
     "Decoding everything at 128 pixels"
     from asl_fastai.store import build_store
-    return seconds(lambda: build_store(folder, folder.parent/'store', progress=False))
+    with tempfile.TemporaryDirectory(dir=folder.parent) as d: return seconds(lambda: build_store(folder, Path(d)/'store', progress=False))
 
 def epoch(folder, model):
     "A training epoch of a small network on a store; what is built for it does not count"
@@ -40,7 +41,8 @@ def doctor(folder, model):
 def predict(folder, model):
     "A row for each picture, by a small network at 64 pixels"
     from asl_fastai.bundle import Predictor
-    return seconds(lambda: Predictor(model, 'fp32').predict_folder(folder, folder.parent/'answers.csv', progress=False))
+    with tempfile.TemporaryDirectory(dir=folder.parent) as d:
+        return seconds(lambda: Predictor(model, 'fp32').predict_folder(folder, Path(d)/'answers.csv', progress=False))
 
 works = dict(store=store, epoch=epoch, doctor=doctor, predict=predict)
 
@@ -50,15 +52,17 @@ if __name__=='__main__':
         print(json.dumps(dict(seconds=took, anonymous_mb=anonymous_mb(), peak_mb=peak_mb())))
         sys.exit()
     from asl_fastai.sets import data_root
-    rows = []
-    models = tempfile.mkdtemp()
-    model = fresh(Path(__file__).with_name('predict.py'), '--one', 'make', models, 'mobilenet_v3_small:64')['mobilenet_v3_small:64']
-    for n in map(int, sys.argv[1:] or (1000, 4000)):
-        with tempfile.TemporaryDirectory(dir=data_root(), prefix='.growth') as d:
-            (folder := Path(d)/'pictures').mkdir()
-            linked(folder, n)
-            rows += [dict(work=w, pictures=n, **fresh(__file__, w, folder, model, ASL_DATA=d)) for w in works]
-    shutil.rmtree(models)
-    df = pd.DataFrame(rows)
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument('counts', nargs='*', type=int, default=(1000, 4000))
+    p.add_argument('--repeats', type=int, default=3)
+    o,tables = p.parse_args(),{}
+    with tempfile.TemporaryDirectory() as models:
+        model = fresh(Path(__file__).with_name('predict.py'), '--one', 'make', models, 'mobilenet_v3_small:64')['mobilenet_v3_small:64']
+        for n in o.counts:
+            with tempfile.TemporaryDirectory(dir=data_root(), prefix='.growth') as d:
+                (folder := Path(d)/'pictures').mkdir()
+                linked(folder, n)
+                tables[n] = in_turn({w: partial(fresh, __file__, w, folder, model, ASL_DATA=d) for w in works}, o.repeats)
+    df = pd.concat(tables, names=['pictures', 'work']).reset_index('pictures')
     df['microseconds each'] = 1e6*df.seconds/df.pictures
-    say('growth', df.set_index('work'))
+    say('growth', df, repeats=o.repeats)

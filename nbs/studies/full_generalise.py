@@ -200,10 +200,12 @@ def head_on(x, y, seed=42):
 heads = replace(recipes['stranger'], arch='reader(still=12)') # Of which only the head learns here
 parts = {'joints and pixels': (), 'pixels only': np.s_[1152:], 'joints only': np.s_[:1152]} # What is taken from the head's sight
 
-def looked(recipe, out):
-    "The recipe, a learner on everybody, its looks at the training pictures, and what the head sees of them"
+def looked(recipe, out, less=()):
+    "The recipe, a learner on everybody, its looks at the training pictures, changed by all transforms but `less`, and what the head sees of them"
     cfg = follow_recipe(RunConfig(data=[*map(str, everybody)]), recipe)
     learn = run_learner(cfg, recipe_dls(recipe, everybody, cfg.seed, rooms=sets, bs=cfg.bs), path=out, model_dir='.')
+    tfms = learn.dls.train.after_batch
+    tfms.fs = tfms.fs.filter(lambda o: type(o).__name__ not in less)
     looks,_ = learn.look_often(cfg.epochs, cfg.seed)
     return recipe,learn,looks,described(learn, looks)
 
@@ -245,14 +247,17 @@ def ingredients():
         found = looked(replace(heads, bank=n, epochs=1), work/f'rooms-{n}')
         for held in folds: ask(f'{n} rooms', held, *found, plain)
 
-ways = {'one look': {}, 'one look, hands not mirrored': dict(mirror=False)}
+tfms = {'other rooms': 'OtherRooms', 'other place': 'Flip', 'brightness and contrast': 'Brightness', 'saturation': 'Saturation', 'lamp': 'Lamp', 'haze': 'Haze',
+    'webcam': 'Webcam', 'erasing': 'RandomErasing'} # What `hand_tfms` is made of; fastai's flip is one with turn, zoom and warp, its brightness with contrast
+ways = {'one look': ({}, ()), 'one look, hands not mirrored': (dict(mirror=False), ()), **{f'one look, no {k}': ({}, [v]) for k,v in tfms.items()},
+    'one look, as it is': ({}, [*tfms.values()])}
 
 def augmentation():
     "What a head alone learns from looks that were augmented in several ways, one look at each picture drawn"
     if (here/'results'/'generalise'/f'{[*ways][-1].replace(" ", "_")}-p3+p6.json').exists(): return print('results/generalise has every way to augment already')
     plain = None
-    for i,(name,change) in enumerate(ways.items()):
-        found = looked(replace(heads, epochs=1, **change), work/f'augment-{i}')
+    for i,(name,(change,less)) in enumerate(ways.items()):
+        found = looked(replace(heads, epochs=1, **change), work/f'augment-{i}', less)
         plain = plain or seen(found[1])
         for held in folds: ask(name, held, *found, plain)
 
