@@ -204,8 +204,8 @@ def looked(recipe, out, less=()):
     "The recipe, a learner on everybody, its looks at the training pictures, changed by all transforms but `less`, and what the head sees of them"
     cfg = follow_recipe(RunConfig(data=[*map(str, everybody)]), recipe)
     learn = run_learner(cfg, recipe_dls(recipe, everybody, cfg.seed, rooms=sets, bs=cfg.bs), path=out, model_dir='.')
-    tfms = learn.dls.train.after_batch
-    tfms.fs = tfms.fs.filter(lambda o: type(o).__name__ not in less)
+    done = learn.dls.train.after_batch
+    done.fs = done.fs.filter(lambda o: type(o).__name__ not in less)
     looks,_ = learn.look_often(cfg.epochs, cfg.seed)
     return recipe,learn,looks,described(learn, looks)
 
