@@ -11,6 +11,10 @@ def fresh(script, *args, **env):
     if r.returncode: sys.exit(r.stderr)
     return json.loads(r.stdout.splitlines()[-1])
 
+def bundles(folder, *kinds):
+    "Bundles of `arch:size` with all variants in `folder`, by kind, and in `gflop` what the first one computes"
+    return fresh(Path(__file__).with_name('predict.py'), '--one', 'make', folder, *kinds)
+
 def in_turn(ways, repeats):
     "Runs each of `ways` (name to function that gives figures) in turn, `repeats` times; a row a way: medians, and the spread of the first figure"
     found = {k: [] for k in ways}

@@ -8,7 +8,7 @@ import argparse, json, sys, tempfile
 from functools import partial
 from pathlib import Path
 
-from _bench import fresh, in_turn, peak_mb, say, seconds
+from _bench import bundles, fresh, in_turn, peak_mb, say, seconds
 
 def label(engine, bundle, precision, n):
     "One picture, then `n` of them, each a job of its own"
@@ -16,10 +16,10 @@ def label(engine, bundle, precision, n):
     from asl_fastai.cluster import label_with_ray
     from asl_fastai.jobs import label_shards, run_job
     from predict import files
-    predictor,pictures = Predictor(bundle, precision),files()
+    predictor = Predictor(bundle, precision)
     finish = dict(local=partial(label_shards, predictor.rows, progress=False), ray=partial(label_with_ray, predictor, progress=False))[engine]
     with tempfile.TemporaryDirectory() as d:
-        took = [seconds(lambda: run_job(Path(d)/f'{k}.csv', [pictures[i%len(pictures)] for i in range(k)], predictor.name, finish)) for k in (1, int(n))]
+        took = [seconds(partial(run_job, Path(d)/f'{k}.csv', files(k), predictor.name, finish)) for k in (1, int(n))]
     return dict(start=took[0], per_s=int(n)/(took[1]-took[0]), peak_mb=peak_mb())
 
 if __name__=='__main__':
@@ -33,6 +33,6 @@ if __name__=='__main__':
     o = p.parse_args()
     kind,precision = o.kind.rsplit(':', 1)
     with tempfile.TemporaryDirectory() as tmp:
-        made = fresh(Path(__file__).with_name('predict.py'), '--one', 'make', tmp, kind)
-        table = in_turn({k: partial(fresh, __file__, '--one', k, made[kind], precision, o.pictures) for k in ('local', 'ray')}, o.repeats)
+        bundle = bundles(tmp, kind)[kind]
+        table = in_turn({k: partial(fresh, __file__, '--one', k, bundle, precision, o.pictures) for k in ('local', 'ray')}, o.repeats)
     say('cluster', table, kind=o.kind, pictures=o.pictures, repeats=o.repeats)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from _bench import anonymous_mb, fresh, in_turn, peak_mb, say, seconds
+from _bench import anonymous_mb, bundles, fresh, in_turn, peak_mb, say, seconds
 
 def linked(folder, n):
     "A set of `n` pictures in `folder`, hard links to the sample's"
@@ -57,7 +57,7 @@ if __name__=='__main__':
     p.add_argument('--repeats', type=int, default=3)
     o,tables = p.parse_args(),{}
     with tempfile.TemporaryDirectory() as models:
-        model = fresh(Path(__file__).with_name('predict.py'), '--one', 'make', models, 'mobilenet_v3_small:64')['mobilenet_v3_small:64']
+        model = bundles(models, kind := 'mobilenet_v3_small:64')[kind]
         for n in o.counts:
             with tempfile.TemporaryDirectory(dir=data_root(), prefix='.growth') as d:
                 (folder := Path(d)/'pictures').mkdir()

@@ -7,7 +7,7 @@ p50 and p95 are milliseconds from file to label, `start` the seconds from the st
 import argparse, os, tempfile, time
 from pathlib import Path
 
-from _bench import fresh, gflop_of, in_turn, peak_mb, published, say
+from _bench import bundles, fresh, gflop_of, in_turn, peak_mb, published, say
 from asl_fastai.machine import native_bf16
 
 def arguments():
@@ -18,10 +18,11 @@ def arguments():
     p.add_argument('--one', nargs='*')
     return p.parse_args()
 
-def files():
-    "Rendered pictures of 200x200 pixels"
+def files(n=None):
+    "Rendered pictures of 200x200 pixels: all there are, or `n`, as often as needed"
     from asl_fastai.sets import get_data, picture_files
-    return picture_files(get_data('sample'))
+    there = picture_files(get_data('sample'))
+    return there if n is None else [there[i%len(there)] for i in range(n)]
 
 def plain(bundle, size):
     "`learn.predict` of the published notebook's code, with the network of a bundle"
@@ -58,7 +59,7 @@ def make(folder, *kinds):
 def answer(bundle, way, size, calls):
     "p50, p95, start and memory of one way"
     from asl_fastai.evaluate import latency
-    pictures = [str(o) for o in files()[:int(calls)]]
+    pictures = [str(o) for o in files(int(calls))]
     if way=='plain': f = plain(bundle, int(size))
     else:
         from asl_fastai.bundle import Predictor
@@ -70,8 +71,7 @@ def answer(bundle, way, size, calls):
 def folder(bundle, precision, n):
     "Pictures a second, file to row, after the start"
     from asl_fastai.bundle import Predictor
-    predictor, pictures = Predictor(bundle, precision), files()
-    todo = [pictures[i%len(pictures)] for i in range(int(n))]
+    predictor, todo = Predictor(bundle, precision), files(int(n))
     start = time.perf_counter()
     found = sum(not o[-1] for o in predictor.rows(todo))
     return dict(per_s=found/(time.perf_counter()-start), peak_mb=peak_mb())
@@ -91,7 +91,7 @@ if __name__=='__main__':
         raise SystemExit
     own, folders = f'{o.arch}:{o.size}', [c.rsplit(':', 1) for c in o.folder]
     with tempfile.TemporaryDirectory() as tmp:
-        made = fresh(__file__, '--one', 'make', tmp, *dict.fromkeys([own, *(k for k,_ in folders)]))
+        made = bundles(tmp, *dict.fromkeys([own, *(k for k,_ in folders)]))
         ask = lambda way: lambda: fresh(__file__, '--one', 'answer', made[own], way, o.size, o.calls, BEGAN=str(time.time()))
         table = in_turn({w: ask(w) for w in ways()}, o.repeats)
         table['ratio'] = table.p50['plain']/table.p50
