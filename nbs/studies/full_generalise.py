@@ -28,6 +28,7 @@ judges = [photos/'people'/'judge1', photos/'people'/'judge2']
 folds = [[people[i] for i in o] for o in ((1, 4, 8), (2, 5, 7), (3, 6))]
 sets = [photos/'asl-alphabet', photos/'massey', photos/'sign-language-digits']
 everybody = [*sets, *people.values()]
+names = [o.name for o in everybody]
 work = repo/'runs'/'studies'
 pixels = Recipe((), arch='resnet18', size=96, opened='open_picture', epochs=20, per_epoch=12000, rendered=400, negatives=1000, views=(1, 1.25)) # How it was done before there was a reader
 learned = [1, 8, 3, 6, 4] # In which order people are added, judged on the second fold
@@ -106,7 +107,7 @@ def alone():
     if not (file := to_do('reader', 'left out alone')): return
     began,recipe = time.time(),replace(recipes['stranger'], arch='reader')
     evs = leave_each_out(recipe, everybody, [[o] for o in people.values()], work/'alone')
-    write_json(file, said_of('reader', recipe, 'left out alone', evs, (time.time()-began)/60, [o.name for o in everybody], dict(ece={})))
+    write_json(file, said_of('reader', recipe, 'left out alone', evs, (time.time()-began)/60, names, dict(ece={})))
 
 def compared(file, run, tried, data, minutes, **choices):
     "Keeps what `tried`, name to evaluations, read of people who were not learned from"
@@ -124,7 +125,7 @@ def blocks():
         name = f'{still} still, {16384*epochs:,} looks, {rounds} round{"s"*(rounds>1)}'
         tried[name] = leave_each_out(recipe, everybody, folds, out := work/f'blocks-{still}-{epochs}-{rounds}')
         shutil.rmtree(out)
-    compared(file, 'blocks', tried, [o.name for o in everybody], (time.time()-began)/60/len(tried), lr=recipe.lr, size=recipe.size, seed=42)
+    compared(file, 'blocks', tried, names, (time.time()-began)/60/len(tried), lr=recipe.lr, size=recipe.size, seed=42)
 
 def middle():
     "What it brings to seek hands in the middle of a picture too: the networks of `left_out`, as they are"
@@ -132,7 +133,7 @@ def middle():
     began,tried = time.time(),{}
     for near in (1., HandReader.near):
         with patch.object(HandReader, 'near', near): tried[f'{near:.0%}'] = leave_each_out('stranger', everybody, folds, work/'left_out')
-    compared(file, 'middle', tried, [o.name for o in everybody], (time.time()-began)/60/len(tried), enough=HandReader.enough)
+    compared(file, 'middle', tried, names, (time.time()-began)/60/len(tried), enough=HandReader.enough)
 
 def smaller(file, times, size=200):
     "A picture in the middle of one that is `times` as wide, which its edges fill, (size, size, 3) uint8: its hand is so much smaller"
