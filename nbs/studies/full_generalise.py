@@ -6,6 +6,7 @@ from functools import cache
 from unittest.mock import patch
 
 import numpy as np, pandas as pd, torch
+from asl_fastai.augment import Haze, hand_tfms
 from asl_fastai.bundle import Predictor
 from asl_fastai.card import load_bundle
 from asl_fastai.confidence import answered, cross_tempered, fit_temperature, letters_shown, reject_threshold, tempered
@@ -20,7 +21,7 @@ from asl_fastai.recipes import Recipe, recipe_dls, recipes
 from asl_fastai.runs import RunConfig, follow_recipe, run_learner, train_run
 from asl_fastai.scores import Evaluation
 from asl_fastai.sets import label_of, picture_files, whole_square
-from fastai.vision.all import DataLoaders, Learner, TfmdDL, accuracy, set_seed
+from fastai.vision.all import DataLoaders, Learner, RandomErasing, TfmdDL, accuracy, set_seed
 from measuring import begun, facts, here, imagenet, kept, measure, minutes_in, over_people, photos, repo, to_do
 
 people = {i: photos/'people'/f'p{i}' for i in range(1, 9)}
@@ -134,6 +135,14 @@ def middle():
     for near in (1., HandReader.near):
         with patch.object(HandReader, 'near', near): tried[f'{near:.0%}'] = leave_each_out('stranger', everybody, folds, work/'left_out')
     compared(file, 'middle', tried, names, (time.time()-began)/60/len(tried), enough=HandReader.enough)
+
+def uncovered():
+    "The recipe without haze, and without covering a part of the hand"
+    if not (file := to_do('stranger', 'uncovered')): return
+    began = time.time()
+    def fewer(*args): return [o for o in hand_tfms(*args) if not isinstance(o, (Haze, RandomErasing))]
+    with patch('asl_fastai.recipes.hand_tfms', fewer): evs = leave_each_out('stranger', everybody, folds, work/'uncovered')
+    fold(file, 'uncovered', 'stranger', recipes['stranger'], everybody, evs, (time.time()-began)/60)
 
 def smaller(file, times, size=200):
     "A picture in the middle of one that is `times` as wide, which its edges fill, (size, size, 3) uint8: its hand is so much smaller"
@@ -268,6 +277,7 @@ def main():
     small()
     left_out()
     middle()
+    uncovered()
     stranger()
     ingredients()
     augmentation()
