@@ -96,19 +96,16 @@ def fold(file, run, study, recipe, data, evs, minutes):
     sure = {k: answered(tempered(o, found['temperature']), found['threshold']) for k,o in evs.items()}
     write_json(file, said_of(study, recipe, run, evs, minutes, [o.name for o in data], found, answered=sure))
 
-def left_out():
-    "The recipe for strangers, each person left out with one or two others"
-    if not (file := to_do('stranger', 'left out')): return
+def left_out(run='left out', folds=folds):
+    "The recipe for strangers, each person left out with one or two others, or as `folds` say"
+    if not (file := to_do('stranger', run)): return
     began = time.time()
-    evs = leave_each_out('stranger', everybody, folds, work/'left_out')
-    fold(file, 'left out', 'stranger', recipes['stranger'], everybody, evs, (time.time()-began)/60)
+    evs = leave_each_out('stranger', everybody, folds, work/run.replace(' ', '_'))
+    fold(file, run, 'stranger', recipes['stranger'], everybody, evs, (time.time()-began)/60)
 
 def alone():
-    "The same with nine blocks that learn, and each person left out alone: eight trainings"
-    if not (file := to_do('reader', 'left out alone')): return
-    began,recipe = time.time(),replace(recipes['stranger'], arch='reader')
-    evs = leave_each_out(recipe, everybody, [[o] for o in people.values()], work/'alone')
-    write_json(file, said_of('reader', recipe, 'left out alone', evs, (time.time()-began)/60, names, dict(ece={})))
+    "The same, each person left out alone: eight trainings"
+    left_out('left out alone', [[o] for o in people.values()])
 
 def compared(file, run, tried, data, minutes, **choices):
     "Keeps what `tried`, name to evaluations, read of people who were not learned from"
@@ -138,11 +135,8 @@ def middle():
 
 def uncovered():
     "The recipe without haze, and without covering a part of the hand"
-    if not (file := to_do('stranger', 'uncovered')): return
-    began = time.time()
     def fewer(*args): return [o for o in hand_tfms(*args) if not isinstance(o, (Haze, RandomErasing))]
-    with patch('asl_fastai.recipes.hand_tfms', fewer): evs = leave_each_out('stranger', everybody, folds, work/'uncovered')
-    fold(file, 'uncovered', 'stranger', recipes['stranger'], everybody, evs, (time.time()-began)/60)
+    with patch('asl_fastai.recipes.hand_tfms', fewer): left_out('uncovered')
 
 def smaller(file, times, size=200):
     "A picture in the middle of one that is `times` as wide, which its edges fill, (size, size, 3) uint8: its hand is so much smaller"
