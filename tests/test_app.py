@@ -79,8 +79,8 @@ def test_a_hand_is_read(page, server, tiny, hand):
     upload(page, server[1], hand)
     wait_for_answer(page, tiny/'bundle', hand)
     assert page.title()=='Which letter is it?' and page.get_by_role('heading', level=1).inner_text()=='Which letter is it?'
-    page.get_by_role('img', name=f'{hand.name} as the model sees it').wait_for()
-    page.get_by_role('region', name='Pictures of a hand').wait_for()
+    (seen := page.get_by_role('img', name=f'{hand.name} as the model sees it')).wait_for()
+    assert seen.is_visible() and page.get_by_role('region', name='Pictures of a hand').is_visible()
     page.get_by_role('progressbar').nth(4).wait_for()
     assert page.get_by_role('progressbar').count()==5
 
